@@ -1,0 +1,599 @@
+/*
+ * SPDX-License-Identifier: MIT
+ * SPDX-FileCopyrightText: The Duct authors
+ *
+ * Duct: channels between threads.
+ *
+ * A channel carries messages of one fixed size from any number of senders to any number of receivers.  Threads wait on one
+ * channel, or with select on any number of them at once, until a deadline or for ever; they never poll.
+ *
+ * The rules that hold for every call:
+ *
+ *   - Success moves the message, failure leaves it.  A message is copied in by a send and copied out by a receive; after any
+ *     status but DUCT_OK a send has delivered nothing and a receive has written nothing.
+ *   - Every function may be called by any number of threads at once, on the same handles too, unless its comment says
+ *     otherwise.  Freeing a handle while other threads are blocked in calls on it is safe: those calls return DUCT_CLOSED.
+ *     After a free the handle must not be passed to any function.
+ *   - No function prints, aborts, sets errno or is interrupted by a signal.  None may be called from a signal handler.
+ *   - A parameter that can be seen to be wrong (NULL, an overflowing size, a negative deadline) gets DUCT_INVALID and
+ *     changes nothing.
+ *   - Times are absolute int64_t nanoseconds of CLOCK_MONOTONIC, sizes are bytes, lengths and capacities are messages.
+ *
+ * The manual starts at duct(7).
+ */
+#ifndef DUCT_H
+#define DUCT_H
+
+#include <stddef.h>
+#include <stdint.h>
+#ifndef __cplusplus
+#include <stdbool.h>
+#endif
+
+#define DUCT_VERSION_MAJOR 0
+#define DUCT_VERSION_MINOR 1
+#define DUCT_VERSION_PATCH 0
+#define DUCT_VERSION "0.1.0"
+
+#if defined __GNUC__
+#define DUCT_API __attribute__((visibility("default")))
+#define DUCT_MUST_CHECK __attribute__((warn_unused_result))
+#define DUCT_UNUSED __attribute__((unused))
+#else
+#define DUCT_API
+#define DUCT_MUST_CHECK
+#define DUCT_UNUSED
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- Results ---------------------------------------------------------------------------------------------------------- */
+
+/* The result of a call.  Anything but DUCT_OK changed nothing, unless the function says what. */
+typedef enum duct_status {
+	DUCT_OK = 0,
+	DUCT_FULL,        /* try_send: no room now */
+	DUCT_EMPTY,       /* try_recv: no message now; try_select: no case is ready now */
+	DUCT_TIMEDOUT,    /* the deadline passed first */
+	DUCT_CANCELED,    /* the cancel token was raised first */
+	DUCT_CLOSED,      /* send: channel or sender closed.  recv: channel closed and drained, or receiver closed */
+	DUCT_NO_RECEIVERS,/* send: the last receiver is gone */
+	DUCT_LAGGED,      /* recv: this receiver lost messages; the next receive goes on with the oldest kept */
+	DUCT_INVALIDATED, /* recv: this receiver became a peekable */
+	DUCT_NOMEM,       /* memory, or a system's mutex or condition variable, could not be had */
+	DUCT_INVALID,     /* a parameter that can never work */
+	DUCT_UNSUPPORTED  /* not on this system */
+} duct_status;
+
+/* The text of a status: a constant string, never NULL, for a value that is no status too. */
+DUCT_API const char *duct_strerror(duct_status status);
+
+/* The version of the library at run time, such as "0.1.0": a constant string. */
+DUCT_API const char *duct_version(void);
+
+/* ---- Time ------------------------------------------------------------------------------------------------------------- */
+
+/*
+ * A deadline: absolute nanoseconds of CLOCK_MONOTONIC.  DUCT_FOREVER never passes; 0 has always passed.  A call whose
+ * operation is ready succeeds whatever its deadline.
+ */
+typedef int64_t duct_time;
+#define DUCT_FOREVER INT64_MAX
+
+/* The time now, in nanoseconds. */
+DUCT_API duct_time duct_now(void);
+
+/* The deadline so long from now.  Saturates to DUCT_FOREVER; a negative duration counts as 0. */
+DUCT_API duct_time duct_after_ns(int64_t nanoseconds);
+DUCT_API duct_time duct_after_ms(int64_t milliseconds);
+DUCT_API duct_time duct_after_s(int64_t seconds);
+
+/* Nanoseconds until the deadline: 0 once it has passed, DUCT_FOREVER for DUCT_FOREVER. */
+DUCT_API int64_t duct_remaining_ns(duct_time deadline);
+
+/* ---- Handles ---------------------------------------------------------------------------------------------------------- */
+
+/*
+ * Handles are counted like file descriptors: a clone is one more handle, free gives one back, and the object behind goes
+ * with the last.  Free never blocks; it may run the drop hook.  Freeing NULL does nothing.
+ */
+typedef struct duct_channel duct_channel;
+typedef struct duct_sender duct_sender;
+typedef struct duct_receiver duct_receiver;
+typedef struct duct_cancel duct_cancel;
+
+/*
+ * Where a channel takes its memory: once when it is made, once for each of its ends, and for a discard of messages over
+ * 1 KiB.  allocate returns memory for any type, or NULL, as malloc does; release gets what allocate returned, never NULL.
+ * Both may be called by any thread, never with a lock of the library held.
+ */
+typedef struct duct_allocator {
+	void *(*allocate)(size_t size, void *context);
+	void (*release)(void *memory, void *context);
+	void *context;
+} duct_allocator;
+
+/* What a log hook is told. */
+typedef enum duct_log_kind {
+	DUCT_LOG_BLOCKED = 1, /* a sender blocks because the channel is full */
+	DUCT_LOG_RESUMED      /* that sender goes on */
+} duct_log_kind;
+
+typedef struct duct_log_event {
+	duct_log_kind kind;
+	const char *channel;  /* the name of the channel; valid during the hook, as is text */
+	const char *text;     /* the event as a line for people, without a newline */
+	uint64_t suppressed;  /* events kept back by the rate limit since the last one told */
+} duct_log_event;
+
+/*
+ * What a channel can be given when it is made; NULL options are all zeros.  The structure is copied, and so are the name and
+ * the allocator; the context is the caller's and must outlive the channel.
+ *
+ * Hooks run on the calling thread with no lock held, may call any function of the library, and must return.  A message that
+ * a hook sees is aligned as malloc would align it.
+ */
+typedef struct duct_options {
+	size_t size;      /* sizeof(duct_options): DUCT_OPTIONS and DUCT_OPTIONS_INIT set it */
+	const char *name; /* for logs and descriptions; NULL: made from the channel's number */
+
+	/* Destroys a message that nobody will receive: runs once for each one that the channel still owns when it is discarded
+	 * or left over. */
+	void (*drop)(void *message, void *context);
+
+	/* Makes the copy of a message for the second and further receivers of a broadcast; nonzero: failed.  Anycast channels
+	 * never call it. */
+	int (*copy)(void *to, const void *from, void *context);
+
+	/* Is told when a sender has to wait because the channel is full, and when it goes on: at most one such pair each
+	 * log_interval. */
+	void (*log)(const duct_log_event *event, void *context);
+	int64_t log_interval; /* nanoseconds; 0: one second */
+
+	void *context;                   /* passed to drop, copy and log */
+	const duct_allocator *allocator; /* NULL: malloc and free */
+} duct_options;
+
+#define DUCT_OPTIONS_INIT { sizeof(duct_options), NULL, NULL, NULL, NULL, 0, NULL, NULL }
+
+/* Options written in place (C only): duct_anycast_open(&tx, &rx, 8, 64, DUCT_OPTIONS(.name = "jobs", .drop = drop_job)) */
+#define DUCT_OPTIONS(...) (&(duct_options){ .size = sizeof(duct_options), __VA_ARGS__ })
+
+/* ---- Anycast channels ------------------------------------------------------------------------------------------------- */
+
+/*
+ * Makes an anycast channel: each message goes to exactly one receiver, in the order of sending.
+ *
+ * message_size is in bytes and may be 0.  capacity is the exact number of messages that wait in the channel; with capacity 0
+ * (rendezvous) a message moves only between two threads that are both present.  The channel has no ends yet; a channel that
+ * never had a receiver accepts messages up to its capacity.
+ *
+ * Returns DUCT_OK, DUCT_INVALID (channel is NULL, options of an unknown size, sizes that overflow, capacity of 2^32 or more)
+ * or DUCT_NOMEM; *channel is written on DUCT_OK only.
+ */
+DUCT_API DUCT_MUST_CHECK duct_status duct_anycast_new(duct_channel **channel, size_t message_size, size_t capacity,
+    const duct_options *options);
+
+/*
+ * The common case: a channel with one sender and one receiver, and no channel handle, so that it closes itself when its last
+ * sender is gone.  Statuses as above; both handles are written on DUCT_OK only.
+ */
+DUCT_API DUCT_MUST_CHECK duct_status duct_anycast_open(duct_sender **sender, duct_receiver **receiver, size_t message_size,
+    size_t capacity, const duct_options *options);
+
+/* ---- Channels --------------------------------------------------------------------------------------------------------- */
+
+/* One more handle of the channel.  Returns DUCT_OK or DUCT_INVALID (a NULL). */
+DUCT_API DUCT_MUST_CHECK duct_status duct_channel_clone(duct_channel *channel, duct_channel **clone);
+
+/* Gives a handle back.  When the last channel handle and the last sender are gone, the channel closes, with reason 0. */
+DUCT_API void duct_channel_free(duct_channel *channel);
+
+/*
+ * Closes the channel: no more messages go in, receivers drain what is there and then read DUCT_CLOSED.  Blocked senders
+ * return DUCT_CLOSED and keep their messages; blocked receivers return DUCT_CLOSED.  The reason is the caller's number for
+ * receivers to read.  Closing again changes nothing, the reason neither.
+ */
+DUCT_API void duct_channel_close(duct_channel *channel, int reason);
+
+/*
+ * Throws away the messages that are queued now, through the drop hook; *discarded, unless discarded is NULL, tells how many.
+ * Senders that were blocked move up and keep their place.  Not one instant for other threads: those that take messages
+ * meanwhile get theirs, and the count is of what was thrown away.
+ *
+ * Returns DUCT_OK; DUCT_INVALID (channel is NULL); DUCT_NOMEM: nothing was discarded (only for messages over 1 KiB with a
+ * drop hook).
+ */
+DUCT_API duct_status duct_channel_discard(duct_channel *channel, size_t *discarded);
+
+/* Closed, by anybody; messages may still be there. */
+DUCT_API bool duct_channel_is_closed(const duct_channel *channel);
+
+/* The reason given to the first close; 0 while the channel is open and when it closed itself. */
+DUCT_API int duct_channel_reason(const duct_channel *channel);
+
+/*
+ * Constants of the channel, and snapshots of its state: true at some moment during the call, perhaps no longer after it.
+ * At capacity 0 a channel is always both full and empty.  The counts of senders and receivers are of open ends; those of
+ * waiting ones are of threads asleep in sends and receives, plain or in a select.  All return 0 or false for NULL.
+ */
+DUCT_API size_t duct_channel_capacity(const duct_channel *channel);
+DUCT_API size_t duct_channel_message_size(const duct_channel *channel);
+DUCT_API size_t duct_channel_len(const duct_channel *channel);
+DUCT_API bool duct_channel_is_full(const duct_channel *channel);
+DUCT_API bool duct_channel_is_empty(const duct_channel *channel);
+DUCT_API size_t duct_channel_senders(const duct_channel *channel);
+DUCT_API size_t duct_channel_receivers(const duct_channel *channel);
+DUCT_API size_t duct_channel_waiting_senders(const duct_channel *channel);
+DUCT_API size_t duct_channel_waiting_receivers(const duct_channel *channel);
+
+/* The name: valid as long as the caller's handle, never NULL ("" for a NULL channel). */
+DUCT_API const char *duct_channel_name(const duct_channel *channel);
+
+/*
+ * Writes a line for people about the channel and its state into buffer, at most size bytes with the final zero, as snprintf
+ * does.  Returns the length of the whole line, which was cut if that is size or more.
+ */
+DUCT_API size_t duct_channel_describe(const duct_channel *channel, char *buffer, size_t size);
+
+/* ---- Ends ------------------------------------------------------------------------------------------------------------- */
+
+/*
+ * Makes an end of the channel.  duct_sender_new returns DUCT_CLOSED on a closed channel; duct_receiver_new does not, for
+ * there may be messages to drain, and revives a channel whose last receiver was gone.
+ *
+ * Return DUCT_OK, DUCT_CLOSED, DUCT_INVALID (a NULL) or DUCT_NOMEM; the handle is written on DUCT_OK only.
+ */
+DUCT_API DUCT_MUST_CHECK duct_status duct_sender_new(duct_channel *channel, duct_sender **sender);
+DUCT_API DUCT_MUST_CHECK duct_status duct_receiver_new(duct_channel *channel, duct_receiver **receiver);
+
+/* Makes another end of the same channel, open and closed by itself.  As above; DUCT_CLOSED also if this end is closed. */
+DUCT_API DUCT_MUST_CHECK duct_status duct_sender_clone(duct_sender *sender, duct_sender **clone);
+DUCT_API DUCT_MUST_CHECK duct_status duct_receiver_clone(duct_receiver *receiver, duct_receiver **clone);
+
+/*
+ * Closes this end only: calls on it, those blocked in it included, return DUCT_CLOSED.  Closing again changes nothing.
+ *
+ * When the last sender and the last channel handle are gone the channel closes.  When the last receiver is gone, blocked
+ * and later sends return DUCT_NO_RECEIVERS; queued messages stay for a receiver made later or, if there is no channel handle
+ * to make one from, are dropped.
+ */
+DUCT_API void duct_sender_close(duct_sender *sender);
+DUCT_API void duct_receiver_close(duct_receiver *receiver);
+
+/* Closes the end and gives its handle back. */
+DUCT_API void duct_sender_free(duct_sender *sender);
+DUCT_API void duct_receiver_free(duct_receiver *receiver);
+
+/* This end was closed (the channel may be open).  True for NULL. */
+DUCT_API bool duct_sender_is_closed(const duct_sender *sender);
+DUCT_API bool duct_receiver_is_closed(const duct_receiver *receiver);
+
+/* The channel of an end, borrowed: valid as long as the end, not to be freed.  Clone it to keep it.  NULL for NULL. */
+DUCT_API duct_channel *duct_sender_channel(const duct_sender *sender);
+DUCT_API duct_channel *duct_receiver_channel(const duct_receiver *receiver);
+
+/* ---- Send ------------------------------------------------------------------------------------------------------------- */
+
+/*
+ * Sends one message: copies it from message (which may be NULL if the message size is 0).  Waits while the channel is full;
+ * at capacity 0 until a receiver has the message.  Threads that sleep in a send are served first come, first served.
+ *
+ * duct_try_send does not wait: DUCT_FULL, at capacity 0 unless a receive is waiting.
+ * duct_send_until waits until the deadline, or until cancel (which may be NULL) is raised.
+ *
+ * Return DUCT_OK; DUCT_CLOSED; DUCT_NO_RECEIVERS; DUCT_INVALID; and what the form adds: DUCT_FULL; DUCT_TIMEDOUT,
+ * DUCT_CANCELED; DUCT_NOMEM where a wait could not be set up.  After a failure the message was not sent and never will be.
+ */
+DUCT_API DUCT_MUST_CHECK duct_status duct_send(duct_sender *sender, const void *message);
+DUCT_API DUCT_MUST_CHECK duct_status duct_try_send(duct_sender *sender, const void *message);
+DUCT_API DUCT_MUST_CHECK duct_status duct_send_until(duct_sender *sender, const void *message, duct_time deadline,
+    duct_cancel *cancel);
+
+/*
+ * Sends count messages from the array messages in order, as room comes; other senders' messages may come between them.
+ * *sent, unless sent is NULL, tells how many were sent, whatever the status: the first *sent are gone, the rest were not
+ * sent.  DUCT_OK: all of them.  Other statuses: those of duct_send_until.
+ */
+DUCT_API DUCT_MUST_CHECK duct_status duct_send_many(duct_sender *sender, const void *messages, size_t count, size_t *sent,
+    duct_time deadline, duct_cancel *cancel);
+
+/*
+ * Waits until a send would not have to wait, without sending: for duct_try_send to follow.  Only a hint where other senders
+ * may take the room first.  Returns DUCT_OK, or what duct_send_until would.
+ */
+DUCT_API DUCT_MUST_CHECK duct_status duct_sender_wait(duct_sender *sender, duct_time deadline, duct_cancel *cancel);
+
+/* ---- Receive ---------------------------------------------------------------------------------------------------------- */
+
+/*
+ * Receives the oldest message: copies it to message (which may be NULL if the message size is 0).  Waits while there is none.
+ * Threads that sleep in a receive are served first come, first served.
+ *
+ * duct_try_recv does not wait: DUCT_EMPTY, at capacity 0 unless a send is waiting.
+ * duct_recv_until waits until the deadline, or until cancel (which may be NULL) is raised.
+ *
+ * Return DUCT_OK; DUCT_CLOSED, when the channel is closed and drained or this receiver is closed; DUCT_INVALID; and what the
+ * form adds: DUCT_EMPTY; DUCT_TIMEDOUT, DUCT_CANCELED; DUCT_NOMEM where a wait could not be set up.  After a failure nothing
+ * was taken and *message is as it was.
+ */
+DUCT_API DUCT_MUST_CHECK duct_status duct_recv(duct_receiver *receiver, void *message);
+DUCT_API DUCT_MUST_CHECK duct_status duct_try_recv(duct_receiver *receiver, void *message);
+DUCT_API DUCT_MUST_CHECK duct_status duct_recv_until(duct_receiver *receiver, void *message, duct_time deadline,
+    duct_cancel *cancel);
+
+/*
+ * Receives at least min and at most max messages into the array messages: waits until min are there, then takes what more is
+ * there without waiting.  With min 0 it never waits: DUCT_EMPTY if there is nothing.  *received, unless received is NULL,
+ * tells how many were received, whatever the status; they are the caller's even where the status says why min was not
+ * reached.  DUCT_OK: at least min, and at least one unless max is 0.  DUCT_INVALID also if min is over max.  Other statuses:
+ * those of duct_recv_until.
+ */
+DUCT_API DUCT_MUST_CHECK duct_status duct_recv_many(duct_receiver *receiver, void *messages, size_t min, size_t max,
+    size_t *received, duct_time deadline, duct_cancel *cancel);
+
+/*
+ * Waits until a receive would not have to wait, without taking anything: for duct_try_recv to follow.  Only a hint where
+ * other receivers may take the message first.  Returns DUCT_OK, or what duct_recv_until would.
+ */
+DUCT_API DUCT_MUST_CHECK duct_status duct_receiver_wait(duct_receiver *receiver, duct_time deadline, duct_cancel *cancel);
+
+/* A loop over the messages of a receiver until it is closed: DUCT_FOR_EACH(jobs, &job) run(&job); */
+#define DUCT_FOR_EACH(receiver_, message_) while (duct_recv((receiver_), (message_)) == DUCT_OK)
+
+/* ---- Select ----------------------------------------------------------------------------------------------------------- */
+
+/*
+ * One case of a select: a send, a receive, or, with both ends NULL, nothing that is ever ready.  The caller owns the array;
+ * it can be built once and used again and again.
+ *
+ * status is written for the chosen case: DUCT_OK, or why its operation ended.  A case whose status says that it ended
+ * (DUCT_CLOSED, DUCT_NO_RECEIVERS) is left out of later selects, so that each end is told once; set status to DUCT_OK to
+ * bring it back.
+ */
+typedef struct duct_case {
+	duct_sender *sender;     /* one of the two, or neither */
+	duct_receiver *receiver;
+	void *message;           /* what to send, or where to receive */
+	duct_status status;
+} duct_case;
+
+#define DUCT_RECV(receiver_, message_) { NULL, (receiver_), (message_), DUCT_OK }
+#define DUCT_SEND(sender_, message_) { (sender_), NULL, (void *)(message_), DUCT_OK }
+
+/* Flags of a select. */
+enum {
+	DUCT_FAIR = 0,     /* of several ready cases, one is picked at random */
+	DUCT_PRIORITY = 1, /* of several ready cases, the first in the array is taken */
+	DUCT_READY = 2     /* do not perform the case: tell which one could be performed without waiting */
+};
+
+/*
+ * Performs exactly one of the cases, waiting until one is ready.  The same channel may be listed any number of times and in
+ * both directions; a select never meets itself.
+ *
+ * duct_try_select does not wait: DUCT_EMPTY if at one instant during the call no case was ready.
+ * duct_select_until waits until the deadline, or until cancel (which may be NULL) is raised, and takes flags.
+ *
+ * DUCT_OK: *chosen is the index of the case chosen and its status tells what happened (DUCT_OK, DUCT_CLOSED,
+ * DUCT_NO_RECEIVERS).  Anything else: no case was performed, *chosen and all cases are as they were.  DUCT_CLOSED: nothing is
+ * left to wait for (all cases have ended or are empty, and neither a deadline nor a cancel token would end the wait; or every
+ * case that is not empty has ended).  DUCT_EMPTY, DUCT_TIMEDOUT, DUCT_CANCELED.  DUCT_INVALID: cases is NULL with count not
+ * 0, chosen is NULL, a case has two ends or a NULL message of a size other than 0, unknown flags, a negative deadline.
+ * DUCT_NOMEM: memory for more than 16 cases, which comes from malloc, or for a wait could not be had.
+ */
+DUCT_API DUCT_MUST_CHECK duct_status duct_select(duct_case *cases, size_t count, size_t *chosen);
+DUCT_API DUCT_MUST_CHECK duct_status duct_try_select(duct_case *cases, size_t count, size_t *chosen);
+DUCT_API DUCT_MUST_CHECK duct_status duct_select_until(duct_case *cases, size_t count, size_t *chosen, unsigned flags,
+    duct_time deadline, duct_cancel *cancel);
+
+/* ---- Cancel ----------------------------------------------------------------------------------------------------------- */
+
+/*
+ * Makes a cancel token: a flag that is raised once and ends every wait it was given to.  It also counts as raised once its
+ * deadline has passed or its parent (which may be NULL) is raised.  The token keeps its parent: the parent's handle may be
+ * freed.  A call that is given a raised token returns DUCT_CANCELED even if its operation is ready, and does nothing: a
+ * worker stops at once, and what is queued stays queued.
+ *
+ * Returns DUCT_OK, DUCT_INVALID (cancel is NULL, deadline negative) or DUCT_NOMEM; *cancel is written on DUCT_OK only.
+ * The memory comes from malloc.
+ */
+DUCT_API DUCT_MUST_CHECK duct_status duct_cancel_new(duct_cancel **cancel, duct_cancel *parent, duct_time deadline);
+
+/* One more handle of the token.  Returns DUCT_OK or DUCT_INVALID (a NULL). */
+DUCT_API DUCT_MUST_CHECK duct_status duct_cancel_clone(duct_cancel *cancel, duct_cancel **clone);
+
+/* Raises the token; raising it again changes nothing.  Neither does raising NULL. */
+DUCT_API void duct_cancel_raise(duct_cancel *cancel);
+
+/* Raised, by deadline or parent too.  False for NULL. */
+DUCT_API bool duct_cancel_raised(const duct_cancel *cancel);
+
+/* Gives a handle back.  A wait that was given the token keeps it until it ends. */
+DUCT_API void duct_cancel_free(duct_cancel *cancel);
+
+/* ---- Handles that free themselves ------------------------------------------------------------------------------------- */
+
+/*
+ * On compilers with the cleanup attribute: DUCT_AUTO_SENDER duct_sender *tx = NULL; frees tx when it goes out of scope.
+ */
+#if defined __GNUC__
+#define DUCT_AUTO_CHANNEL __attribute__((cleanup(duct_auto_channel_free_)))
+#define DUCT_AUTO_SENDER __attribute__((cleanup(duct_auto_sender_free_)))
+#define DUCT_AUTO_RECEIVER __attribute__((cleanup(duct_auto_receiver_free_)))
+#define DUCT_AUTO_CANCEL __attribute__((cleanup(duct_auto_cancel_free_)))
+
+DUCT_UNUSED static inline void duct_auto_channel_free_(duct_channel **channel)
+{
+	duct_channel_free(*channel);
+}
+
+DUCT_UNUSED static inline void duct_auto_sender_free_(duct_sender **sender)
+{
+	duct_sender_free(*sender);
+}
+
+DUCT_UNUSED static inline void duct_auto_receiver_free_(duct_receiver **receiver)
+{
+	duct_receiver_free(*receiver);
+}
+
+DUCT_UNUSED static inline void duct_auto_cancel_free_(duct_cancel **cancel)
+{
+	duct_cancel_free(*cancel);
+}
+#endif
+
+/* ---- Typed ends ------------------------------------------------------------------------------------------------------- */
+
+/*
+ * DUCT_TYPE(jobs, struct job); declares the types jobs_channel, jobs_sender and jobs_receiver and, for each function above
+ * that takes one of them or a message, a function of the same name with jobs_ for duct_: jobs_open (for duct_anycast_open),
+ * jobs_send, jobs_recv, and so on.  They are the same handles and the same calls, for messages of type struct job only: an
+ * end or a message of another type does not compile, neither in C nor in C++.  jobs_untyped_sender and its like give the
+ * plain handle for everything else; jobs_send_case and jobs_recv_case make cases for select.
+ *
+ * It is written once per type, at file scope, in a source or a header.
+ */
+#define DUCT_TYPE(name_, type_) \
+	DUCT_TYPE_STRICT_ \
+	DUCT_TYPE_HANDLES_(name_) \
+	DUCT_TYPE_CHANNEL_(name_, type_) \
+	DUCT_TYPE_END_(name_, sender) \
+	DUCT_TYPE_END_(name_, receiver) \
+	DUCT_TYPE_SEND_(name_, type_) \
+	DUCT_TYPE_RECV_(name_, type_) \
+	struct name_##_duct_type_
+
+/* A pointer of the wrong type breaks the rules of C, but compilers before GCC 14 only warned. */
+#if defined __GNUC__ && !defined __cplusplus
+#define DUCT_TYPE_STRICT_ _Pragma("GCC diagnostic error \"-Wincompatible-pointer-types\"")
+#else
+#define DUCT_TYPE_STRICT_
+#endif
+
+#define DUCT_TYPE_HANDLE_(name_, handle_) \
+	typedef struct name_##_##handle_ name_##_##handle_; \
+	DUCT_UNUSED static inline duct_##handle_ *name_##_untyped_##handle_(const name_##_##handle_ *typed) \
+	{ \
+		return (duct_##handle_ *)(uintptr_t)typed; \
+	} \
+	DUCT_UNUSED static inline void name_##_##handle_##_free(name_##_##handle_ *typed) \
+	{ \
+		duct_##handle_##_free(name_##_untyped_##handle_(typed)); \
+	} \
+	DUCT_UNUSED DUCT_MUST_CHECK static inline duct_status name_##_##handle_##_clone(name_##_##handle_ *typed, \
+	    name_##_##handle_ **clone) \
+	{ \
+		duct_##handle_ *untyped; \
+		duct_status status = duct_##handle_##_clone(name_##_untyped_##handle_(typed), clone ? &untyped : NULL); \
+		if (status == DUCT_OK) \
+			*clone = (name_##_##handle_ *)untyped; \
+		return status; \
+	}
+
+#define DUCT_TYPE_HANDLES_(name_) \
+	DUCT_TYPE_HANDLE_(name_, channel) \
+	DUCT_TYPE_HANDLE_(name_, sender) \
+	DUCT_TYPE_HANDLE_(name_, receiver)
+
+#define DUCT_TYPE_CHANNEL_(name_, type_) \
+	DUCT_UNUSED DUCT_MUST_CHECK static inline duct_status name_##_anycast_new(name_##_channel **channel, size_t capacity, \
+	    const duct_options *options) \
+	{ \
+		duct_channel *untyped; \
+		duct_status status = duct_anycast_new(channel ? &untyped : NULL, sizeof(type_), capacity, options); \
+		if (status == DUCT_OK) \
+			*channel = (name_##_channel *)untyped; \
+		return status; \
+	} \
+	DUCT_UNUSED DUCT_MUST_CHECK static inline duct_status name_##_open(name_##_sender **sender, name_##_receiver **receiver, \
+	    size_t capacity, const duct_options *options) \
+	{ \
+		duct_sender *untyped_sender; \
+		duct_receiver *untyped_receiver; \
+		duct_status status = duct_anycast_open(sender ? &untyped_sender : NULL, receiver ? &untyped_receiver : NULL, \
+		    sizeof(type_), capacity, options); \
+		if (status == DUCT_OK) { \
+			*sender = (name_##_sender *)untyped_sender; \
+			*receiver = (name_##_receiver *)untyped_receiver; \
+		} \
+		return status; \
+	}
+
+#define DUCT_TYPE_END_(name_, end_) \
+	DUCT_UNUSED DUCT_MUST_CHECK static inline duct_status name_##_##end_##_new(name_##_channel *channel, \
+	    name_##_##end_ **typed) \
+	{ \
+		duct_##end_ *untyped; \
+		duct_status status = duct_##end_##_new(name_##_untyped_channel(channel), typed ? &untyped : NULL); \
+		if (status == DUCT_OK) \
+			*typed = (name_##_##end_ *)untyped; \
+		return status; \
+	} \
+	DUCT_UNUSED static inline void name_##_##end_##_close(name_##_##end_ *typed) \
+	{ \
+		duct_##end_##_close(name_##_untyped_##end_(typed)); \
+	} \
+	DUCT_UNUSED DUCT_MUST_CHECK static inline duct_status name_##_##end_##_wait(name_##_##end_ *typed, duct_time deadline, \
+	    duct_cancel *cancel) \
+	{ \
+		return duct_##end_##_wait(name_##_untyped_##end_(typed), deadline, cancel); \
+	}
+
+#define DUCT_TYPE_SEND_(name_, type_) \
+	DUCT_UNUSED DUCT_MUST_CHECK static inline duct_status name_##_send(name_##_sender *sender, type_ const *message) \
+	{ \
+		return duct_send(name_##_untyped_sender(sender), message); \
+	} \
+	DUCT_UNUSED DUCT_MUST_CHECK static inline duct_status name_##_try_send(name_##_sender *sender, type_ const *message) \
+	{ \
+		return duct_try_send(name_##_untyped_sender(sender), message); \
+	} \
+	DUCT_UNUSED DUCT_MUST_CHECK static inline duct_status name_##_send_until(name_##_sender *sender, type_ const *message, \
+	    duct_time deadline, duct_cancel *cancel) \
+	{ \
+		return duct_send_until(name_##_untyped_sender(sender), message, deadline, cancel); \
+	} \
+	DUCT_UNUSED DUCT_MUST_CHECK static inline duct_status name_##_send_many(name_##_sender *sender, type_ const *messages, \
+	    size_t count, size_t *sent, duct_time deadline, duct_cancel *cancel) \
+	{ \
+		return duct_send_many(name_##_untyped_sender(sender), messages, count, sent, deadline, cancel); \
+	} \
+	DUCT_UNUSED static inline duct_case name_##_send_case(name_##_sender *sender, type_ const *message) \
+	{ \
+		duct_case made = { name_##_untyped_sender(sender), NULL, (void *)(uintptr_t)message, DUCT_OK }; \
+		return made; \
+	}
+
+#define DUCT_TYPE_RECV_(name_, type_) \
+	DUCT_UNUSED DUCT_MUST_CHECK static inline duct_status name_##_recv(name_##_receiver *receiver, type_ *message) \
+	{ \
+		return duct_recv(name_##_untyped_receiver(receiver), message); \
+	} \
+	DUCT_UNUSED DUCT_MUST_CHECK static inline duct_status name_##_try_recv(name_##_receiver *receiver, type_ *message) \
+	{ \
+		return duct_try_recv(name_##_untyped_receiver(receiver), message); \
+	} \
+	DUCT_UNUSED DUCT_MUST_CHECK static inline duct_status name_##_recv_until(name_##_receiver *receiver, type_ *message, \
+	    duct_time deadline, duct_cancel *cancel) \
+	{ \
+		return duct_recv_until(name_##_untyped_receiver(receiver), message, deadline, cancel); \
+	} \
+	DUCT_UNUSED DUCT_MUST_CHECK static inline duct_status name_##_recv_many(name_##_receiver *receiver, type_ *messages, \
+	    size_t min, size_t max, size_t *received, duct_time deadline, duct_cancel *cancel) \
+	{ \
+		return duct_recv_many(name_##_untyped_receiver(receiver), messages, min, max, received, deadline, cancel); \
+	} \
+	DUCT_UNUSED static inline duct_case name_##_recv_case(name_##_receiver *receiver, type_ *message) \
+	{ \
+		duct_case made = { NULL, name_##_untyped_receiver(receiver), message, DUCT_OK }; \
+		return made; \
+	}
+
+#ifdef __cplusplus
+}
+#endif
+#endif
