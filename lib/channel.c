@@ -1,0 +1,523 @@
+/*
+ * SPDX-License-Identifier: MIT
+ * SPDX-FileCopyrightText: The Duct authors
+ *
+ * A channel: its life, its ends, its state.  channel.h tells what it is.
+ */
+#include "channel.h"
+
+#include "memory.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* ---- Life --------------------------------------------------------------------------------------------------------------- */
+
+static const duct_allocator *allocator_of(const duct_channel *channel)
+{
+	return channel->has_allocator ? &channel->allocator : NULL;
+}
+
+/* The queue of a channel's end is the channel. */
+static duct_channel *channel_of(const struct end *end)
+{
+	return (duct_channel *)(void *)end->queue;
+}
+
+/* Nobody knows of the channel any more: what is left in the ring goes through the drop hook, where it lies. */
+static void drop_leftovers(duct_channel *channel)
+{
+	struct ring *ring = &channel->queue.ring;
+	uint32_t slot = load_relaxed(&channel->queue.take.at.slot);
+
+	if (channel->drop == NULL)
+		return;
+	for (size_t left = queue_len(&channel->queue); left > 0; left--) {
+		channel->drop(ring_message(ring, slot), channel->context);
+		slot = (uint32_t)ring_step(ring, slot, 1);
+	}
+}
+
+static void channel_unref(duct_channel *channel)
+{
+	duct_allocator allocator = channel->allocator;
+	bool has_allocator = channel->has_allocator;
+	int cancellation;
+
+	if (atomic_fetch_sub(&channel->references, 1) != 1)
+		return;
+	cancellation = cancellation_hold();
+	drop_leftovers(channel);
+	cancellation_resume(cancellation);
+	queue_fini(&channel->queue);
+	memory_free(has_allocator ? &allocator : NULL, channel);
+}
+
+static bool options_are_valid(const duct_options *options)
+{
+	if (options->size != sizeof *options || options->log_interval < 0)
+		return false;
+	return options->allocator == NULL || (options->allocator->allocate != NULL && options->allocator->release != NULL);
+}
+
+/* Copies the name behind the channel, or makes one from its number. */
+static void channel_set_name(duct_channel *channel, char *storage, size_t size, const char *name)
+{
+	if (name != NULL)
+		memcpy(storage, name, size);
+	else
+		snprintf(storage, size, "%s-%lu", channel->kind, (unsigned long)channel->queue.id);
+	channel->name = storage;
+}
+
+static void channel_set_options(duct_channel *channel, const duct_options *options)
+{
+	const int64_t interval = options->log_interval != 0 ? options->log_interval : 1000000000;
+
+	channel->drop = options->drop;
+	channel->context = options->context;
+	channel->log = (struct log){ .hook = options->log, .context = options->context, .channel = channel->name,
+		.interval = interval, .queue = &channel->queue };
+}
+
+/* One block of memory: the channel, its ring, its name. */
+struct plan {
+	size_t ring, name, name_size, total; /* offsets of the first two */
+};
+
+static bool plan_memory(struct plan *plan, size_t message_size, size_t capacity, const char *name)
+{
+	size_t ring_size;
+
+	if (!ring_measure(message_size, capacity, &ring_size))
+		return false;
+	plan->name_size = name != NULL ? strlen(name) + 1 : 32;
+	plan->ring = (sizeof(duct_channel) + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE;
+	plan->name = plan->ring + ring_size;
+	plan->total = plan->name + plan->name_size;
+	return plan->total > plan->name_size;
+}
+
+duct_status channel_new(duct_channel **channel, const char *kind, size_t message_size, size_t capacity,
+    const duct_options *options)
+{
+	const duct_options defaults = DUCT_OPTIONS_INIT;
+	const duct_options *given = options != NULL ? options : &defaults;
+	struct plan plan;
+	unsigned char *block;
+	duct_channel *made;
+
+	if (channel == NULL || !options_are_valid(given) || !plan_memory(&plan, message_size, capacity, given->name))
+		return DUCT_INVALID;
+	if ((block = memory_new(given->allocator, plan.total)) == NULL)
+		return DUCT_NOMEM;
+	made = (duct_channel *)(void *)block;
+	memset(made, 0, sizeof *made);
+	made->has_allocator = given->allocator != NULL;
+	if (made->has_allocator)
+		made->allocator = *given->allocator;
+	if (queue_init(&made->queue, message_size, capacity, block + plan.ring, given->log ? &made->log : NULL) != DUCT_OK) {
+		memory_free(given->allocator, made);
+		return DUCT_NOMEM;
+	}
+	made->kind = kind;
+	channel_set_name(made, (char *)block + plan.name, plan.name_size, given->name);
+	channel_set_options(made, given);
+	atomic_init(&made->references, 1);
+	atomic_init(&made->handles, 1);
+	*channel = made;
+	return DUCT_OK;
+}
+
+/* ---- Closing, under both locks ---------------------------------------------------------------------------------------------- */
+
+static bool is_closed(const duct_channel *channel)
+{
+	return load_acquire(&channel->queue.take.at.ended) != DUCT_OK;
+}
+
+static void close_locked(duct_channel *channel, int reason, struct node **wakes)
+{
+	if (is_closed(channel))
+		return;
+	atomic_store(&channel->reason, reason);
+	queue_end_puts_locked(&channel->queue, DUCT_CLOSED, wakes);
+	queue_end_takes_locked(&channel->queue, wakes);
+}
+
+/* After a handle or an end has gone: draws the consequences. */
+static void settle_locked(duct_channel *channel, struct node **wakes)
+{
+	bool may_be_received = channel->receivers > 0 || (channel->handles > 0 && !channel->was_received);
+
+	if (channel->handles == 0 && channel->senders == 0)
+		close_locked(channel, 0, wakes);
+	if (!may_be_received && !is_closed(channel))
+		queue_end_puts_locked(&channel->queue, DUCT_NO_RECEIVERS, wakes);
+}
+
+/* Nobody holds what it takes to receive, now or later. */
+static bool is_orphaned_locked(const duct_channel *channel)
+{
+	return channel->handles == 0 && channel->receivers == 0;
+}
+
+/* ---- Handles of the channel --------------------------------------------------------------------------------------------------- */
+
+duct_status duct_channel_clone(duct_channel *channel, duct_channel **clone)
+{
+	if (channel == NULL || clone == NULL)
+		return DUCT_INVALID;
+	atomic_fetch_add(&channel->references, 1);
+	queue_lock_both(&channel->queue);
+	channel->handles++;
+	queue_unlock_both(&channel->queue);
+	*clone = channel;
+	return DUCT_OK;
+}
+
+void duct_channel_free(duct_channel *channel)
+{
+	struct node *wakes = NULL;
+	bool orphaned;
+
+	if (channel == NULL)
+		return;
+	queue_lock_both(&channel->queue);
+	channel->handles--;
+	settle_locked(channel, &wakes);
+	orphaned = is_orphaned_locked(channel);
+	queue_unlock_both(&channel->queue);
+	wakes_notify(wakes);
+	if (orphaned)
+		duct_channel_discard(channel, NULL);
+	channel_unref(channel);
+}
+
+void duct_channel_close(duct_channel *channel, int reason)
+{
+	struct node *wakes = NULL;
+
+	if (channel == NULL)
+		return;
+	queue_lock_both(&channel->queue);
+	close_locked(channel, reason, &wakes);
+	queue_unlock_both(&channel->queue);
+	wakes_notify(wakes);
+}
+
+/* ---- Discard -------------------------------------------------------------------------------------------------------------------- */
+
+#define TRAY_SIZE 1024
+
+/* Takes messages in handfuls to a tray that holds so many, and drops them there, without a lock. */
+static size_t discard_through(duct_channel *channel, unsigned char *tray, size_t holds, size_t count)
+{
+	const struct ring *ring = &channel->queue.ring;
+	size_t discarded = 0, handful;
+
+	do {
+		handful = queue_discard_many(&channel->queue, tray, holds < count - discarded ? holds : count - discarded);
+		for (size_t i = 0; i < handful; i++)
+			channel->drop(ring_nth(ring, tray, i), channel->context);
+		discarded += handful;
+	} while (handful > 0 && discarded < count);
+	return discarded;
+}
+
+static duct_status discard_with_hook(duct_channel *channel, size_t count, size_t *discarded)
+{
+	_Alignas(max_align_t) unsigned char stack[TRAY_SIZE];
+	size_t size = channel->queue.ring.size;
+	void *heap;
+
+	if (size <= TRAY_SIZE) {
+		*discarded = discard_through(channel, stack, size != 0 ? TRAY_SIZE / size : TRAY_SIZE, count);
+		return DUCT_OK;
+	}
+	if (count == 0)
+		return DUCT_OK;
+	if ((heap = memory_new(allocator_of(channel), size)) == NULL)
+		return DUCT_NOMEM;
+	*discarded = discard_through(channel, heap, 1, count);
+	memory_free(allocator_of(channel), heap);
+	return DUCT_OK;
+}
+
+duct_status duct_channel_discard(duct_channel *channel, size_t *discarded)
+{
+	duct_status status = DUCT_OK;
+	size_t count, done = 0;
+	int cancellation;
+
+	if (channel == NULL)
+		return DUCT_INVALID;
+	cancellation = cancellation_hold();
+	atomic_fetch_add(&channel->references, 1);
+	count = queue_len(&channel->queue); /* what comes later is not thrown away */
+	if (channel->drop != NULL)
+		status = discard_with_hook(channel, count, &done);
+	else
+		done = queue_discard_many(&channel->queue, NULL, count);
+	channel_unref(channel);
+	cancellation_resume(cancellation);
+	if (status == DUCT_OK && discarded != NULL)
+		*discarded = done;
+	return status;
+}
+
+/* ---- Ends ------------------------------------------------------------------------------------------------------------------------ */
+
+static void destroy_end(struct end *end)
+{
+	duct_channel *channel = channel_of(end);
+
+	memory_free(allocator_of(channel), end);
+	channel_unref(channel);
+}
+
+/* Counts a new end of the channel, if it may have one: from is the end that is cloned, or NULL. */
+static duct_status open_end(duct_channel *channel, const struct end *from, bool is_send)
+{
+	duct_status status = DUCT_OK;
+
+	queue_lock_both(&channel->queue);
+	if ((from != NULL && from->closed) || (is_send && is_closed(channel))) {
+		status = DUCT_CLOSED;
+	} else if (is_send) {
+		channel->senders++;
+	} else {
+		channel->receivers++;
+		channel->was_received = true;
+		if (!is_closed(channel))
+			queue_reopen_puts_locked(&channel->queue);
+	}
+	queue_unlock_both(&channel->queue);
+	return status;
+}
+
+/* Makes an end in memory for a handle, in which the end comes first. */
+static duct_status end_new(duct_channel *channel, const struct end *from, bool is_send, void **handle)
+{
+	struct end *end = memory_new(allocator_of(channel), sizeof *end);
+	duct_status status;
+
+	if (end == NULL)
+		return DUCT_NOMEM;
+	end_init(end, &channel->queue, destroy_end);
+	status = open_end(channel, from, is_send);
+	if (status != DUCT_OK) {
+		memory_free(allocator_of(channel), end);
+		return status;
+	}
+	atomic_fetch_add(&channel->references, 1);
+	*handle = end;
+	return DUCT_OK;
+}
+
+static void end_close(struct end *end, bool is_send)
+{
+	duct_channel *channel = channel_of(end);
+	struct node *wakes = NULL;
+	bool orphaned = false;
+
+	queue_lock_both(&channel->queue);
+	if (!end->closed) {
+		end_close_locked(end, is_send, &wakes);
+		if (is_send)
+			channel->senders--;
+		else
+			channel->receivers--;
+		settle_locked(channel, &wakes);
+		orphaned = is_orphaned_locked(channel);
+	}
+	queue_unlock_both(&channel->queue);
+	wakes_notify(wakes);
+	if (orphaned)
+		duct_channel_discard(channel, NULL);
+}
+
+duct_status duct_sender_new(duct_channel *channel, duct_sender **sender)
+{
+	void *handle;
+	duct_status status;
+
+	if (channel == NULL || sender == NULL)
+		return DUCT_INVALID;
+	status = end_new(channel, NULL, true, &handle);
+	if (status == DUCT_OK)
+		*sender = handle;
+	return status;
+}
+
+duct_status duct_receiver_new(duct_channel *channel, duct_receiver **receiver)
+{
+	void *handle;
+	duct_status status;
+
+	if (channel == NULL || receiver == NULL)
+		return DUCT_INVALID;
+	status = end_new(channel, NULL, false, &handle);
+	if (status == DUCT_OK)
+		*receiver = handle;
+	return status;
+}
+
+duct_status duct_sender_clone(duct_sender *sender, duct_sender **clone)
+{
+	void *handle;
+	duct_status status;
+
+	if (sender == NULL || clone == NULL)
+		return DUCT_INVALID;
+	status = end_new(channel_of(&sender->end), &sender->end, true, &handle);
+	if (status == DUCT_OK)
+		*clone = handle;
+	return status;
+}
+
+duct_status duct_receiver_clone(duct_receiver *receiver, duct_receiver **clone)
+{
+	void *handle;
+	duct_status status;
+
+	if (receiver == NULL || clone == NULL)
+		return DUCT_INVALID;
+	status = end_new(channel_of(&receiver->end), &receiver->end, false, &handle);
+	if (status == DUCT_OK)
+		*clone = handle;
+	return status;
+}
+
+void duct_sender_close(duct_sender *sender)
+{
+	if (sender != NULL)
+		end_close(&sender->end, true);
+}
+
+void duct_receiver_close(duct_receiver *receiver)
+{
+	if (receiver != NULL)
+		end_close(&receiver->end, false);
+}
+
+void duct_sender_free(duct_sender *sender)
+{
+	if (sender == NULL)
+		return;
+	end_close(&sender->end, true);
+	end_unpin(&sender->end);
+}
+
+void duct_receiver_free(duct_receiver *receiver)
+{
+	if (receiver == NULL)
+		return;
+	end_close(&receiver->end, false);
+	end_unpin(&receiver->end);
+}
+
+bool duct_sender_is_closed(const duct_sender *sender)
+{
+	return sender == NULL || load_acquire(&sender->end.closed);
+}
+
+bool duct_receiver_is_closed(const duct_receiver *receiver)
+{
+	return receiver == NULL || load_acquire(&receiver->end.closed);
+}
+
+duct_channel *duct_sender_channel(const duct_sender *sender)
+{
+	return sender != NULL ? channel_of(&sender->end) : NULL;
+}
+
+duct_channel *duct_receiver_channel(const duct_receiver *receiver)
+{
+	return receiver != NULL ? channel_of(&receiver->end) : NULL;
+}
+
+/* ---- State ---------------------------------------------------------------------------------------------------------------------- */
+
+bool duct_channel_is_closed(const duct_channel *channel)
+{
+	return channel != NULL && is_closed(channel);
+}
+
+int duct_channel_reason(const duct_channel *channel)
+{
+	return channel != NULL ? atomic_load(&channel->reason) : 0;
+}
+
+size_t duct_channel_capacity(const duct_channel *channel)
+{
+	return channel != NULL ? channel->queue.ring.capacity : 0;
+}
+
+size_t duct_channel_message_size(const duct_channel *channel)
+{
+	return channel != NULL ? channel->queue.ring.size : 0;
+}
+
+size_t duct_channel_len(const duct_channel *channel)
+{
+	return channel != NULL ? queue_len(&channel->queue) : 0;
+}
+
+bool duct_channel_is_full(const duct_channel *channel)
+{
+	return channel != NULL && queue_len(&channel->queue) == channel->queue.ring.capacity;
+}
+
+bool duct_channel_is_empty(const duct_channel *channel)
+{
+	return channel != NULL && queue_len(&channel->queue) == 0;
+}
+
+size_t duct_channel_senders(const duct_channel *channel)
+{
+	return channel != NULL ? atomic_load(&channel->senders) : 0;
+}
+
+size_t duct_channel_receivers(const duct_channel *channel)
+{
+	return channel != NULL ? atomic_load(&channel->receivers) : 0;
+}
+
+/* Waiting threads are counted under the lock of their list, which is no part of what a const channel promises to keep. */
+static size_t count_waiting(const duct_channel *channel, bool is_send)
+{
+	return channel != NULL ? queue_count_waiting((struct queue *)(uintptr_t)&channel->queue, is_send) : 0;
+}
+
+size_t duct_channel_waiting_senders(const duct_channel *channel)
+{
+	return count_waiting(channel, true);
+}
+
+size_t duct_channel_waiting_receivers(const duct_channel *channel)
+{
+	return count_waiting(channel, false);
+}
+
+const char *duct_channel_name(const duct_channel *channel)
+{
+	return channel != NULL ? channel->name : "";
+}
+
+size_t duct_channel_describe(const duct_channel *channel, char *buffer, size_t size)
+{
+	char state[32] = "open";
+	int length;
+
+	if (channel == NULL || (buffer == NULL && size != 0))
+		return 0;
+	if (duct_channel_is_closed(channel))
+		snprintf(state, sizeof state, "closed (%d)", duct_channel_reason(channel));
+	length = snprintf(buffer, size, "%s %s: %zu of %zu messages of %zu bytes, %zu senders (%zu waiting), "
+	    "%zu receivers (%zu waiting), %s", channel->kind, channel->name, duct_channel_len(channel),
+	    duct_channel_capacity(channel), duct_channel_message_size(channel), duct_channel_senders(channel),
+	    duct_channel_waiting_senders(channel), duct_channel_receivers(channel), duct_channel_waiting_receivers(channel),
+	    state);
+	return length > 0 ? (size_t)length : 0;
+}

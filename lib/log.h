@@ -1,0 +1,31 @@
+/*
+ * SPDX-License-Identifier: MIT
+ * SPDX-FileCopyrightText: The Duct authors
+ *
+ * The log: tells the caller's hook that a sender has to wait on a full channel, and that it goes on.
+ */
+#ifndef DUCT_LOG_H
+#define DUCT_LOG_H
+
+#include <duct.h>
+
+struct queue;
+
+/* [I] fixed when made; [p] under the put lock of the channel's queue. */
+struct log {
+	void (*hook)(const duct_log_event *event, void *context); /* [I] */
+	void *context;                                            /* [I] */
+	const char *channel;                                      /* [I] the name */
+	struct queue *queue;                                      /* [I] whose put lock guards the rest */
+	int64_t interval;                                         /* [I] nanoseconds */
+	duct_time next;                                           /* [p] when the next event may be told */
+	uint64_t suppressed;                                      /* [p] since the last one told */
+};
+
+/* May this event be told now?  *suppressed is what to tell with it.  With the put lock. */
+bool log_admit_locked(struct log *log, duct_time now, uint64_t *suppressed);
+
+/* Calls the hook.  With no lock. */
+void log_tell(const struct log *log, duct_log_kind kind, uint64_t suppressed);
+
+#endif

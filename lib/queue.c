@@ -1,0 +1,430 @@
+/*
+ * SPDX-License-Identifier: MIT
+ * SPDX-FileCopyrightText: The Duct authors
+ *
+ * A queue: what is more than the fast path.  queue.h tells how it works.
+ */
+#include "queue.h"
+
+#include <assert.h>
+
+/* How often a wait pauses before it yields the processor: a few microseconds in all (wait.c). */
+#ifndef DUCT_SPIN_ROUNDS
+#define DUCT_SPIN_ROUNDS 13
+#endif
+
+/* ---- Life --------------------------------------------------------------------------------------------------------------- */
+
+/* With one processor the thread we wait for cannot run while we spin. */
+static uint32_t spin_pauses(void)
+{
+#ifdef CPU_COUNT
+	cpu_set_t processors;
+
+	if (sched_getaffinity(0, sizeof processors, &processors) == 0 && CPU_COUNT(&processors) == 1)
+		return 0;
+#endif
+	return DUCT_SPIN_ROUNDS;
+}
+
+static void side_init(struct side *side)
+{
+	atomic_init(&side->at.position, 0);
+	atomic_init(&side->at.slot, 0);
+	atomic_init(&side->at.ended, DUCT_OK);
+	atomic_init(&side->waiting, NULL);
+}
+
+duct_status queue_init(struct queue *queue, size_t message_size, size_t capacity, void *ring, struct log *log)
+{
+	static _Atomic uint32_t last_id;
+
+	if (pthread_mutex_init(&queue->put.lock, NULL) != 0)
+		return DUCT_NOMEM;
+	if (pthread_mutex_init(&queue->take.lock, NULL) != 0) {
+		pthread_mutex_destroy(&queue->put.lock);
+		return DUCT_NOMEM;
+	}
+	side_init(&queue->put);
+	side_init(&queue->take);
+	ring_init(&queue->ring, message_size, capacity, ring);
+	queue->id = atomic_fetch_add(&last_id, 1) + 1;
+	queue->pauses = spin_pauses();
+	atomic_init(&queue->crowded, 0);
+	atomic_init(&queue->shun, 0);
+	queue->log = log;
+	return DUCT_OK;
+}
+
+void queue_fini(struct queue *queue)
+{
+	/* Whoever was seen to be inside by what it did is out once the locks are free. */
+	queue_lock_both(queue);
+	queue_unlock_both(queue);
+	pthread_mutex_destroy(&queue->take.lock);
+	pthread_mutex_destroy(&queue->put.lock);
+}
+
+void end_init(struct end *end, struct queue *queue, void (*destroy)(struct end *end))
+{
+	end->queue = queue;
+	end->destroy = destroy;
+	atomic_init(&end->references, 1);
+	atomic_init(&end->closed, false);
+}
+
+void queue_lock_both(struct queue *queue)
+{
+	queue_lock_put(queue);
+	if (TAKE_LOCK(queue) != &queue->put.lock)
+		queue_lock_take(queue);
+}
+
+void queue_unlock_both(struct queue *queue)
+{
+	if (TAKE_LOCK(queue) != &queue->put.lock)
+		queue_unlock_take(queue);
+	queue_unlock_put(queue);
+}
+
+/* ---- Lists of waiting threads, under their lock ---------------------------------------------------------------------------- */
+
+/* Where a thread with this operation waits: at the side that serves it. */
+static struct side *serving_side(const struct op *op)
+{
+	return op->is_send ? &op->queue->take : &op->queue->put;
+}
+
+static void side_append(struct side *side, struct node *node)
+{
+	struct node *first = load_relaxed(&side->waiting);
+
+	node->linked = true;
+	if (first == NULL) {
+		node->next = node->prev = node;
+		store_release(&side->waiting, node);
+		return;
+	}
+	node->next = first;
+	node->prev = first->prev;
+	first->prev->next = node;
+	first->prev = node;
+}
+
+static void side_unlink(struct side *side, struct node *node)
+{
+	node->linked = false;
+	if (node->next == node) {
+		store_release(&side->waiting, NULL);
+		return;
+	}
+	node->next->prev = node->prev;
+	node->prev->next = node->next;
+	if (load_relaxed(&side->waiting) == node)
+		store_release(&side->waiting, node->next);
+}
+
+/* The first waiting thread that is not claimed yet becomes ours; observers on the way are pinged. */
+static struct node *side_claim_first(struct side *side, struct node **wakes)
+{
+	struct node *node;
+
+	while ((node = load_relaxed(&side->waiting)) != NULL) {
+		side_unlink(side, node);
+		if (!node_claim(node))
+			continue;
+		if (!node->observer)
+			return node;
+		wakes_add(wakes, node, DUCT_OK);
+	}
+	return NULL;
+}
+
+static size_t side_count(const struct side *side, bool (*counts)(const struct node *node))
+{
+	const struct node *first = load_relaxed(&side->waiting), *node = first;
+	size_t count = 0;
+
+	if (first == NULL)
+		return 0;
+	do {
+		count += counts(node);
+		node = node->next;
+	} while (node != first);
+	return count;
+}
+
+static bool is_any(const struct node *node)
+{
+	(void)node;
+	return true;
+}
+
+static bool is_partner(const struct node *node)
+{
+	return !node->observer && node_is_live(node);
+}
+
+/* Ends the waits through one end, or all if end is NULL; the others keep their order: the circle is turned once. */
+static void side_end_waits(struct side *side, const struct end *end, duct_status status, struct node **wakes)
+{
+	for (size_t left = side_count(side, is_any); left > 0; left--) {
+		struct node *node = load_relaxed(&side->waiting);
+
+		if (end != NULL && node->end != end) {
+			store_release(&side->waiting, node->next);
+			continue;
+		}
+		side_unlink(side, node);
+		if (node_claim(node))
+			wakes_add(wakes, node, status);
+	}
+}
+
+/* ---- Put and take, under the lock of the side -------------------------------------------------------------------------------- */
+
+/* Why a put cannot even be tried: DUCT_OK if it can. */
+static duct_status put_refusal(const struct end *end)
+{
+	if (load_relaxed(&end->closed))
+		return DUCT_CLOSED;
+	return (duct_status)load_relaxed(&end->queue->put.at.ended);
+}
+
+static duct_status put_locked(struct end *end, const void *message, struct node **wakes)
+{
+	struct queue *queue = end->queue;
+	struct node *receiver;
+	duct_status refusal = put_refusal(end);
+
+	if (refusal != DUCT_OK)
+		return refusal;
+	if ((receiver = side_claim_first(&queue->put, wakes)) != NULL) {
+		assert(queue->ring.capacity == 0 || ring_has_room(&queue->ring, &queue->put.at));
+		ring_copy(&queue->ring, receiver->message, message);
+		wakes_add(wakes, receiver, DUCT_OK);
+		return DUCT_OK;
+	}
+	if (!ring_has_room(&queue->ring, &queue->put.at))
+		return DUCT_FULL;
+	ring_put(&queue->ring, &queue->put.at, message);
+	return DUCT_OK;
+}
+
+/* Takes the oldest message of the ring, or of the first waiting sender at capacity 0, whatever has ended; to NULL: throws it
+ * away. */
+static bool take_any_locked(struct queue *queue, void *message, struct node **wakes)
+{
+	struct node *sender;
+
+	if (ring_has_message(&queue->ring, &queue->take.at)) {
+		if (likely((sender = side_claim_first(&queue->take, wakes)) == NULL)) {
+			ring_take_many(&queue->ring, &queue->take.at, message, 1);
+			return true;
+		}
+		ring_refill(&queue->ring, &queue->take.at, &queue->put.at, message, sender->message);
+		wakes_add(wakes, sender, DUCT_OK);
+		return true;
+	}
+	if (queue->ring.capacity == 0 && (sender = side_claim_first(&queue->take, wakes)) != NULL) {
+		ring_copy(&queue->ring, message, sender->message);
+		wakes_add(wakes, sender, DUCT_OK);
+		return true;
+	}
+	return false;
+}
+
+static duct_status take_locked(struct end *end, void *message, struct node **wakes)
+{
+	struct queue *queue = end->queue;
+
+	if (load_relaxed(&end->closed))
+		return DUCT_CLOSED;
+	if (take_any_locked(queue, message, wakes))
+		return DUCT_OK;
+	return load_relaxed(&queue->take.at.ended) != DUCT_OK ? DUCT_CLOSED : DUCT_EMPTY;
+}
+
+duct_status queue_do_locked(const struct op *op, struct node **wakes)
+{
+	return op->is_send ? put_locked(op->end, op->message, wakes) : take_locked(op->end, op->message, wakes);
+}
+
+duct_status queue_attempt_locked(const struct op *op)
+{
+	struct queue *queue = op->queue;
+	struct node *wakes = NULL;
+	duct_status status = queue_do_locked(op, &wakes);
+
+	if (op->is_send)
+		queue_unlock_put(queue);
+	else
+		queue_unlock_take(queue);
+	wakes_notify(wakes);
+	return status;
+}
+
+duct_status queue_put_many(struct end *end, const void *messages, size_t count, size_t *moved)
+{
+	struct queue *queue = end->queue;
+	struct node *wakes = NULL;
+	duct_status status = DUCT_OK;
+	size_t done = 0, stored;
+
+	queue_lock_put(queue);
+	while (done < count && status == DUCT_OK && load_relaxed(&queue->put.waiting) != NULL) {
+		status = put_locked(end, ring_nth(&queue->ring, messages, done), &wakes);
+		done += status == DUCT_OK;
+	}
+	if (done < count && status == DUCT_OK && (status = put_refusal(end)) == DUCT_OK) {
+		stored = ring_put_many(&queue->ring, &queue->put.at, ring_nth(&queue->ring, messages, done), count - done);
+		done += stored;
+		status = stored > 0 ? DUCT_OK : DUCT_FULL;
+	}
+	queue_unlock_put(queue);
+	wakes_notify(wakes);
+	*moved = done;
+	return done > 0 ? DUCT_OK : status;
+}
+
+/* Takes while senders wait, each of which moves up, then the rest in one piece. */
+static size_t take_many_locked(struct queue *queue, void *messages, size_t count, struct node **wakes)
+{
+	size_t done = 0;
+
+	while (done < count && load_relaxed(&queue->take.waiting) != NULL &&
+	    take_any_locked(queue, messages != NULL ? ring_nth(&queue->ring, messages, done) : NULL, wakes))
+		done++;
+	return done + ring_take_many(&queue->ring, &queue->take.at,
+	    messages != NULL ? ring_nth(&queue->ring, messages, done) : NULL, count - done);
+}
+
+duct_status queue_take_many(struct end *end, void *messages, size_t count, size_t *moved)
+{
+	struct queue *queue = end->queue;
+	struct node *wakes = NULL;
+	bool ended;
+
+	queue_lock_take(queue);
+	ended = load_relaxed(&end->closed);
+	*moved = ended ? 0 : take_many_locked(queue, messages, count, &wakes);
+	ended |= load_relaxed(&queue->take.at.ended) != DUCT_OK;
+	queue_unlock_take(queue);
+	wakes_notify(wakes);
+	if (*moved > 0)
+		return DUCT_OK;
+	return ended ? DUCT_CLOSED : DUCT_EMPTY;
+}
+
+size_t queue_discard_many(struct queue *queue, void *messages, size_t count)
+{
+	struct node *wakes = NULL;
+	size_t discarded;
+
+	queue_lock_take(queue);
+	discarded = take_many_locked(queue, messages, count, &wakes);
+	queue_unlock_take(queue);
+	wakes_notify(wakes);
+	return discarded;
+}
+
+size_t queue_len(const struct queue *queue)
+{
+	/* Take first: what was put before is then seen too, and the difference is never negative. */
+	size_t taken = load_acquire(&queue->take.at.position);
+	size_t put = load_acquire(&queue->put.at.position);
+	size_t len = (put - taken) / 2;
+
+	return len < queue->ring.capacity ? len : queue->ring.capacity;
+}
+
+/* ---- Under both locks -------------------------------------------------------------------------------------------------------- */
+
+/* At capacity 0 an operation is ready if a partner waits. */
+static bool has_partner(const struct queue *queue, const struct side *side)
+{
+	return queue->ring.capacity == 0 && side_count(side, is_partner) > 0;
+}
+
+duct_status queue_probe_locked(const struct op *op)
+{
+	const struct queue *queue = op->queue;
+
+	if (load_relaxed(&op->end->closed))
+		return DUCT_CLOSED;
+	if (op->is_send) {
+		if (put_refusal(op->end) != DUCT_OK)
+			return put_refusal(op->end);
+		return ring_has_room(&queue->ring, &queue->put.at) || has_partner(queue, &queue->put) ? DUCT_OK : DUCT_FULL;
+	}
+	if (ring_has_message(&queue->ring, &queue->take.at) || has_partner(queue, &queue->take))
+		return DUCT_OK;
+	return load_relaxed(&queue->take.at.ended) != DUCT_OK ? DUCT_CLOSED : DUCT_EMPTY;
+}
+
+void queue_wait_locked(const struct op *op, struct node *node)
+{
+	node->message = op->message;
+	node->end = op->end;
+	side_append(serving_side(op), node);
+}
+
+void queue_end_puts_locked(struct queue *queue, duct_status status, struct node **wakes)
+{
+	atomic_store(&queue->put.at.ended, status);
+	side_end_waits(&queue->take, NULL, status, wakes);
+}
+
+void queue_end_takes_locked(struct queue *queue, struct node **wakes)
+{
+	atomic_store(&queue->take.at.ended, DUCT_CLOSED);
+	side_end_waits(&queue->put, NULL, DUCT_CLOSED, wakes);
+}
+
+void queue_reopen_puts_locked(struct queue *queue)
+{
+	atomic_store(&queue->put.at.ended, DUCT_OK);
+}
+
+void end_close_locked(struct end *end, bool is_send, struct node **wakes)
+{
+	atomic_store(&end->closed, true);
+	side_end_waits(is_send ? &end->queue->take : &end->queue->put, end, DUCT_CLOSED, wakes);
+}
+
+/* ---- Under the lock of the list ----------------------------------------------------------------------------------------------- */
+
+static void lock_serving_side(const struct op *op)
+{
+	if (op->is_send)
+		queue_lock_take(op->queue);
+	else
+		queue_lock_put(op->queue);
+}
+
+static void unlock_serving_side(const struct op *op)
+{
+	if (op->is_send)
+		queue_unlock_take(op->queue);
+	else
+		queue_unlock_put(op->queue);
+}
+
+void queue_unwait(const struct op *op, struct node *node)
+{
+	lock_serving_side(op);
+	if (node->linked)
+		side_unlink(serving_side(op), node);
+	unlock_serving_side(op);
+}
+
+size_t queue_count_waiting(struct queue *queue, bool is_send)
+{
+	const struct op op = { .queue = queue, .is_send = is_send };
+	size_t count;
+
+	lock_serving_side(&op);
+	count = side_count(serving_side(&op), node_is_live);
+	unlock_serving_side(&op);
+	return count;
+}

@@ -1,0 +1,249 @@
+/*
+ * SPDX-License-Identifier: MIT
+ * SPDX-FileCopyrightText: The Duct authors
+ *
+ * A queue: a ring, its two locks, and the threads that wait on it.  The one mechanism under every kind of channel.
+ *
+ * Two sides.  Senders work on the put side, receivers on the take side, each under a lock of its own, and the two meet only
+ * in the words of the ring's slots.  The lists of waiting threads lie crosswise:
+ *
+ *     put side    lock, cursor, waiting RECEIVERS      (a put serves them)
+ *     take side   lock, cursor, waiting SENDERS        (a take serves them)
+ *
+ * Each list is guarded by the lock of those who serve it, so everything that moves a message takes one lock: a put into the
+ * ring, a put straight into a waiting receiver's buffer, a take from the ring, a take that also lets the first waiting
+ * sender's message into the slot it freed (refill), a take straight from a waiting sender at capacity 0.  Both locks, put
+ * before take, are taken only to begin to wait, to end a side, and to be sure that nothing is ready.
+ *
+ * Invariants, whenever no lock is held:
+ *
+ *     a live receiver waits  =>  the ring is empty, and no sender waits but through the same call
+ *     a live sender waits    =>  the ring is full, and no receiver waits but through the same call
+ *
+ * A thread begins to wait only under both locks, after it saw there that it cannot go on.  From then on every put passes the
+ * list of receivers under the put lock, and every take the list of senders under the take lock, before it touches the ring;
+ * waiters die, but never come back to life.  That is also why no wake-up is lost: a message is either in the ring, and the
+ * one who wants to wait sees it, or its sender comes later and sees who waits.
+ *
+ * Refill moves the put cursor under the take lock alone.  The live sender says that the ring was full when it began to wait,
+ * and every take since has refilled it; whoever holds the put lock meanwhile sees a full slot and leaves the cursor alone.
+ * A torn look at it is harmless (ring.h).
+ *
+ * Observers (waiter.h) stand in the lists too, are pinged by the first to come by, and hold nobody up.
+ *
+ * Ends.  A thread comes to a queue through an end: the handle, as far as the queue cares.  Closing one end is flagged under
+ * both locks and ends the waits that came through it.  An end counts its handle and the calls that wait through it, so it
+ * and its queue stay until they have left.  A call that does not wait takes no reference: others can know that it is inside
+ * only by what it did under a lock, and whoever gives the last reference back passes both locks before the memory goes.
+ *
+ * Lock order: queues by id, in each put before take; then one waiter.  Nothing is called, allocated or freed under a lock.
+ *
+ * Cost: one pthread lock an operation, and three cache lines a queue: the two sides and what never changes.
+ */
+#ifndef DUCT_QUEUE_H
+#define DUCT_QUEUE_H
+
+#include "ring.h"
+#include "sync.h"
+#include "waiter.h"
+
+struct log;
+
+struct side {
+	_Alignas(CACHE_LINE) pthread_mutex_t lock;
+	struct cursor at;               /* under lock; also read without (ring.h) */
+	_Atomic(struct node *) waiting; /* under lock: a circle, first come first; NULL is also read without, as a hint */
+};
+
+struct queue {
+	struct side put;
+	struct side take;
+	struct ring ring;         /* [I] */
+	uint32_t id;              /* [I] order of creation, which is the order of locking */
+	uint32_t pauses;          /* [I] how often a wait spins here before it yields: never with one processor */
+	_Atomic uint32_t crowded; /* [a] relaxed: waits to come that should not yield; wait.c */
+	_Atomic uint32_t shun;    /* [a] relaxed: how many the next bad yield makes that */
+	struct log *log;          /* [I] NULL: nothing to tell */
+};
+
+/* [I] fixed when made; [b] written under both locks, read under either; [a] atomic. */
+struct end {
+	struct queue *queue;              /* [I] */
+	void (*destroy)(struct end *end); /* [I] */
+	_Atomic uint32_t references;      /* [a] the handles, and the calls that wait through it */
+	_Atomic bool closed;              /* [b] */
+};
+
+/* One operation on one queue: what a send or a receive wants, and a case of a select. */
+struct op {
+	struct queue *queue;
+	struct end *end;
+	void *message;
+	bool is_send;
+};
+
+/* An operation's answer that means "not now". */
+static inline bool is_pending(duct_status status)
+{
+	return status == DUCT_FULL || status == DUCT_EMPTY;
+}
+
+/* ---- Life --------------------------------------------------------------------------------------------------------------- */
+
+/*
+ * Makes a queue whose ring lies in memory of ring_measure's size.  DUCT_NOMEM if the system has no mutex.  The caller sees to
+ * it that nobody knows of a queue any more when it is finished.
+ */
+duct_status queue_init(struct queue *queue, size_t message_size, size_t capacity, void *ring, struct log *log);
+void queue_fini(struct queue *queue);
+
+void end_init(struct end *end, struct queue *queue, void (*destroy)(struct end *end));
+
+static inline void end_pin(struct end *end)
+{
+	atomic_fetch_add(&end->references, 1);
+}
+
+static inline void end_unpin(struct end *end)
+{
+	if (atomic_fetch_sub(&end->references, 1) == 1)
+		end->destroy(end);
+}
+
+/* ---- Locks -------------------------------------------------------------------------------------------------------------- */
+
+/* DUCT_ONE_LOCK builds the same queue with one lock instead of two: a second opinion for the tests. */
+#ifdef DUCT_ONE_LOCK
+#define TAKE_LOCK(queue_) (&(queue_)->put.lock)
+#else
+#define TAKE_LOCK(queue_) (&(queue_)->take.lock)
+#endif
+
+static inline void queue_lock_put(struct queue *queue)
+{
+	mutex_lock(&queue->put.lock);
+}
+
+static inline void queue_unlock_put(struct queue *queue)
+{
+	mutex_unlock(&queue->put.lock);
+}
+
+static inline void queue_lock_take(struct queue *queue)
+{
+	mutex_lock(TAKE_LOCK(queue));
+}
+
+static inline void queue_unlock_take(struct queue *queue)
+{
+	mutex_unlock(TAKE_LOCK(queue));
+}
+
+void queue_lock_both(struct queue *queue);
+void queue_unlock_both(struct queue *queue);
+
+/* ---- Operations that do not wait ------------------------------------------------------------------------------------------ */
+
+/* What nearly always happens, under one lock.  False, with that lock held, if it does not. */
+static inline bool queue_put_fast(struct end *end, const void *message)
+{
+	struct queue *queue = end->queue;
+
+	queue_lock_put(queue);
+	if (unlikely(load_relaxed(&queue->put.waiting) != NULL || load_relaxed(&queue->put.at.ended) ||
+	    load_relaxed(&end->closed) || !ring_has_room(&queue->ring, &queue->put.at)))
+		return false;
+	ring_put(&queue->ring, &queue->put.at, message);
+	queue_unlock_put(queue);
+	return true;
+}
+
+static inline bool queue_take_fast(struct end *end, void *message)
+{
+	struct queue *queue = end->queue;
+
+	queue_lock_take(queue);
+	if (unlikely(load_relaxed(&queue->take.waiting) != NULL || load_relaxed(&end->closed) ||
+	    !ring_has_message(&queue->ring, &queue->take.at)))
+		return false;
+	ring_take(&queue->ring, &queue->take.at, message);
+	queue_unlock_take(queue);
+	return true;
+}
+
+static inline bool queue_fast(const struct op *op)
+{
+	return op->is_send ? queue_put_fast(op->end, op->message) : queue_take_fast(op->end, op->message);
+}
+
+/* One full attempt, under the one lock.  queue_attempt_locked comes in with that lock held; both come out without. */
+duct_status queue_attempt_locked(const struct op *op);
+
+static inline duct_status queue_attempt(const struct op *op)
+{
+	return queue_fast(op) ? DUCT_OK : queue_attempt_locked(op);
+}
+
+/* As many as go now, up to count, under one lock; *moved is how many.  Pending only if none went. */
+duct_status queue_put_many(struct end *end, const void *messages, size_t count, size_t *moved);
+duct_status queue_take_many(struct end *end, void *messages, size_t count, size_t *moved);
+
+/* Throws away up to count messages, copying them to the array unless that is NULL; how many.  Asks no end. */
+size_t queue_discard_many(struct queue *queue, void *messages, size_t count);
+
+/*
+ * Without a lock: false only if the operation was not ready at some moment during the call.  A thread that has to be sure of
+ * the order of what it did on other queues calls full_fence first: of two threads that each put into one queue and then find
+ * the other's empty, one would be wrong.
+ */
+static inline bool queue_looks_ready(const struct op *op)
+{
+	const struct queue *queue = op->queue;
+	const struct side *side = op->is_send ? &queue->put : &queue->take;
+
+	if (load_acquire(&op->end->closed))
+		return true;
+	if (queue->ring.capacity == 0)
+		return load_acquire(&side->waiting) != NULL || load_acquire(&side->at.ended);
+	return op->is_send ? ring_looks_puttable(&queue->ring, &side->at) : ring_looks_takable(&queue->ring, &side->at);
+}
+
+/* The word of the slot where the operation will happen.  For the one who holds the lock of its side. */
+static inline _Atomic size_t *queue_next_word(const struct op *op)
+{
+	const struct side *side = op->is_send ? &op->queue->put : &op->queue->take;
+
+	return ring_word(&op->queue->ring, load_relaxed(&side->at.slot));
+}
+
+/* Messages queued: a snapshot. */
+size_t queue_len(const struct queue *queue);
+
+/* ---- With both locks ------------------------------------------------------------------------------------------------------ */
+
+/* One full attempt; who has to be woken is added to wakes, for after the locks. */
+duct_status queue_do_locked(const struct op *op, struct node **wakes);
+
+/* What the operation would come to, without doing it. */
+duct_status queue_probe_locked(const struct op *op);
+
+/* Begins to wait: the node stands last in the list of those who will serve it. */
+void queue_wait_locked(const struct op *op, struct node *node);
+
+/* Ends a side, or opens puts again: waits of that direction end with the status. */
+void queue_end_puts_locked(struct queue *queue, duct_status status, struct node **wakes);
+void queue_end_takes_locked(struct queue *queue, struct node **wakes);
+void queue_reopen_puts_locked(struct queue *queue);
+
+/* Closes one end: waits through it end with DUCT_CLOSED. */
+void end_close_locked(struct end *end, bool is_send, struct node **wakes);
+
+/* ---- With the lock of the list (this takes it) ---------------------------------------------------------------------------- */
+
+/* Stops waiting: takes the node out of its list, unless a claimer did. */
+void queue_unwait(const struct op *op, struct node *node);
+
+/* Threads that wait to send, or to receive. */
+size_t queue_count_waiting(struct queue *queue, bool is_send);
+
+#endif

@@ -1,0 +1,89 @@
+/*
+ * SPDX-License-Identifier: MIT
+ * SPDX-FileCopyrightText: The Duct authors
+ *
+ * What the library asks of the processor and of pthreads, in one place, so that a schedule explorer can stand in for it.
+ *
+ * Locking and unlocking a mutex of our own can only fail by a bug of ours: those calls return nothing.  Making a mutex or a
+ * condition variable can fail for want of resources, and says so.
+ */
+#ifndef DUCT_SYNC_H
+#define DUCT_SYNC_H
+
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#define CACHE_LINE 64
+
+#if defined __GNUC__
+#define likely(x_) __builtin_expect(!!(x_), 1)
+#define unlikely(x_) __builtin_expect(!!(x_), 0)
+#define NOINLINE __attribute__((noinline))
+#else
+#define likely(x_) (x_)
+#define unlikely(x_) (x_)
+#define NOINLINE
+#endif
+
+/*
+ * Atomics are sequentially consistent where nothing is said.  These three say that they are not; each field's comment, or
+ * the head of the file, argues why that is enough.
+ */
+#define load_relaxed(p_) atomic_load_explicit((p_), memory_order_relaxed)
+#define load_acquire(p_) atomic_load_explicit((p_), memory_order_acquire)
+#define store_relaxed(p_, value_) atomic_store_explicit((p_), (value_), memory_order_relaxed)
+#define store_release(p_, value_) atomic_store_explicit((p_), (value_), memory_order_release)
+
+static inline void mutex_lock(pthread_mutex_t *mutex)
+{
+	pthread_mutex_lock(mutex);
+}
+
+static inline void mutex_unlock(pthread_mutex_t *mutex)
+{
+	pthread_mutex_unlock(mutex);
+}
+
+/* Orders all that this thread did before, on any channel, ahead of what it reads next. */
+static inline void full_fence(void)
+{
+#ifdef __SANITIZE_THREAD__
+	/* ThreadSanitizer does not know fences and warns of them.  No data depends on this one; any total order will do. */
+	static _Atomic int everybody;
+
+	atomic_fetch_add(&everybody, 0);
+#else
+	atomic_thread_fence(memory_order_seq_cst);
+#endif
+}
+
+/* A moment of a busy wait: leaves the core to its other hardware thread. */
+static inline void cpu_pause(void)
+{
+#if defined __x86_64__ || defined __i386__
+	__builtin_ia32_pause();
+#elif defined __aarch64__ || (defined __arm__ && __ARM_ARCH >= 7)
+	__asm__ volatile("yield");
+#endif
+}
+
+/*
+ * Holds cancellation off this thread, and lets it go on: what lies between must not be unwound, since other threads know
+ * of memory on this stack, or because hooks run in the middle of a change.
+ */
+static inline int cancellation_hold(void)
+{
+	int state;
+
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
+	return state;
+}
+
+static inline void cancellation_resume(int state)
+{
+	pthread_setcancelstate(state, &state);
+}
+
+#endif

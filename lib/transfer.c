@@ -1,0 +1,204 @@
+/*
+ * SPDX-License-Identifier: MIT
+ * SPDX-FileCopyrightText: The Duct authors
+ *
+ * Sends and receives: checks, the fast path, and otherwise a wait.
+ */
+#include "cancel.h"
+#include "channel.h"
+#include "clock.h"
+#include "wait.h"
+
+static inline bool message_is_valid(const struct end *end, const void *message)
+{
+	return message != NULL || end->queue->ring.size == 0;
+}
+
+/* One attempt.  What is surely not ready is told without a lock. */
+static duct_status try_once(const struct op *op)
+{
+	full_fence();
+	if (!queue_looks_ready(op))
+		return op->is_send ? DUCT_FULL : DUCT_EMPTY;
+	return queue_attempt(op);
+}
+
+static duct_status do_until(const struct op *op, duct_time deadline, duct_cancel *cancel)
+{
+	if (deadline < 0 || !message_is_valid(op->end, op->message))
+		return DUCT_INVALID;
+	if (duct_cancel_raised(cancel))
+		return DUCT_CANCELED;
+	return queue_fast(op) ? DUCT_OK : wait_for(op, deadline, cancel);
+}
+
+/* Waits until the operation could be done. */
+static duct_status observe_until(const struct op *op, duct_time deadline, duct_cancel *cancel)
+{
+	const struct wait_rules rules = { .deadline = deadline, .expired = DUCT_TIMEDOUT, .cancel = cancel, .observe = true };
+	struct wait wait;
+	duct_status status;
+
+	if (deadline < 0)
+		return DUCT_INVALID;
+	if (duct_cancel_raised(cancel))
+		return DUCT_CANCELED;
+	status = wait_init(&wait, 1, cancel);
+	if (status != DUCT_OK)
+		return status;
+	wait.ops[0] = *op;
+	status = wait_any(&wait, &rules);
+	wait_fini(&wait);
+	return status;
+}
+
+/* ---- Send --------------------------------------------------------------------------------------------------------------- */
+
+static inline struct op send_op(duct_sender *sender, const void *message)
+{
+	return (struct op){ .queue = sender->end.queue, .end = &sender->end, .message = (void *)(uintptr_t)message,
+		.is_send = true };
+}
+
+duct_status duct_send(duct_sender *sender, const void *message)
+{
+	struct op op;
+
+	if (unlikely(sender == NULL || !message_is_valid(&sender->end, message)))
+		return DUCT_INVALID;
+	if (likely(queue_put_fast(&sender->end, message)))
+		return DUCT_OK;
+	op = send_op(sender, message);
+	return wait_for(&op, DUCT_FOREVER, NULL);
+}
+
+duct_status duct_try_send(duct_sender *sender, const void *message)
+{
+	struct op op;
+
+	if (sender == NULL || !message_is_valid(&sender->end, message))
+		return DUCT_INVALID;
+	op = send_op(sender, message);
+	return try_once(&op);
+}
+
+duct_status duct_send_until(duct_sender *sender, const void *message, duct_time deadline, duct_cancel *cancel)
+{
+	struct op op;
+
+	if (sender == NULL)
+		return DUCT_INVALID;
+	op = send_op(sender, message);
+	return do_until(&op, deadline, cancel);
+}
+
+duct_status duct_send_many(duct_sender *sender, const void *messages, size_t count, size_t *sent, duct_time deadline,
+    duct_cancel *cancel)
+{
+	duct_status status = DUCT_OK;
+	size_t done = 0, moved;
+
+	if (sender == NULL || deadline < 0 || (count > 0 && !message_is_valid(&sender->end, messages)))
+		return DUCT_INVALID;
+	if (count > 0 && duct_cancel_raised(cancel))
+		status = DUCT_CANCELED;
+	while (done < count && status == DUCT_OK) {
+		status = queue_put_many(&sender->end, ring_nth(&sender->end.queue->ring, messages, done), count - done, &moved);
+		done += moved;
+		if (!is_pending(status))
+			continue;
+		status = duct_send_until(sender, ring_nth(&sender->end.queue->ring, messages, done), deadline, cancel);
+		done += status == DUCT_OK;
+	}
+	if (sent != NULL)
+		*sent = done;
+	return status;
+}
+
+duct_status duct_sender_wait(duct_sender *sender, duct_time deadline, duct_cancel *cancel)
+{
+	struct op op;
+
+	if (sender == NULL)
+		return DUCT_INVALID;
+	op = send_op(sender, NULL);
+	return observe_until(&op, deadline, cancel);
+}
+
+/* ---- Receive ------------------------------------------------------------------------------------------------------------ */
+
+static inline struct op recv_op(duct_receiver *receiver, void *message)
+{
+	return (struct op){ .queue = receiver->end.queue, .end = &receiver->end, .message = message };
+}
+
+duct_status duct_recv(duct_receiver *receiver, void *message)
+{
+	struct op op;
+
+	if (unlikely(receiver == NULL || !message_is_valid(&receiver->end, message)))
+		return DUCT_INVALID;
+	if (likely(queue_take_fast(&receiver->end, message)))
+		return DUCT_OK;
+	op = recv_op(receiver, message);
+	return wait_for(&op, DUCT_FOREVER, NULL);
+}
+
+duct_status duct_try_recv(duct_receiver *receiver, void *message)
+{
+	struct op op;
+
+	if (receiver == NULL || !message_is_valid(&receiver->end, message))
+		return DUCT_INVALID;
+	op = recv_op(receiver, message);
+	return try_once(&op);
+}
+
+duct_status duct_recv_until(duct_receiver *receiver, void *message, duct_time deadline, duct_cancel *cancel)
+{
+	struct op op;
+
+	if (receiver == NULL)
+		return DUCT_INVALID;
+	op = recv_op(receiver, message);
+	return do_until(&op, deadline, cancel);
+}
+
+duct_status duct_recv_many(duct_receiver *receiver, void *messages, size_t min, size_t max, size_t *received,
+    duct_time deadline, duct_cancel *cancel)
+{
+	const struct ring *ring;
+	duct_status status = DUCT_OK;
+	size_t done = 0, moved;
+
+	if (receiver == NULL || deadline < 0 || min > max || (max > 0 && !message_is_valid(&receiver->end, messages)))
+		return DUCT_INVALID;
+	ring = &receiver->end.queue->ring;
+	if (max > 0 && duct_cancel_raised(cancel))
+		status = DUCT_CANCELED;
+	while (status == DUCT_OK && done < max) {
+		status = queue_take_many(&receiver->end, ring_nth(ring, messages, done), max - done, &moved);
+		done += moved;
+		if (done > 0 && done >= min) {
+			status = DUCT_OK;
+			break;
+		}
+		if (!is_pending(status) || min == 0)
+			continue;
+		status = duct_recv_until(receiver, ring_nth(ring, messages, done), deadline, cancel);
+		done += status == DUCT_OK;
+	}
+	if (received != NULL)
+		*received = done;
+	return status;
+}
+
+duct_status duct_receiver_wait(duct_receiver *receiver, duct_time deadline, duct_cancel *cancel)
+{
+	struct op op;
+
+	if (receiver == NULL)
+		return DUCT_INVALID;
+	op = recv_op(receiver, NULL);
+	return observe_until(&op, deadline, cancel);
+}

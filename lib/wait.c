@@ -1,0 +1,458 @@
+/*
+ * SPDX-License-Identifier: MIT
+ * SPDX-FileCopyrightText: The Duct authors
+ *
+ * Waiting: look, spin, sleep.  wait.h tells how it works.
+ */
+#include "wait.h"
+
+#include "clock.h"
+#include "log.h"
+#include "turn.h"
+
+#include <stdlib.h>
+
+/* ---- Spinning -------------------------------------------------------------------------------------------------------------- */
+
+/*
+ * A peer on the other processor answers within a microsecond; to sleep and be woken costs ten or twenty.  So a wait pauses a
+ * few microseconds, and then yields, which helps peers that share its processor.  To a busy stranger a yield gives a whole
+ * time slice, where a sleeper would be woken at once: so yields are timed, and a thread whose yield took long while its
+ * queues hardly moved keeps the next waits there from yielding; twice as many each time, until yields are good again.
+ */
+#ifndef DUCT_SPIN_YIELDS
+#define DUCT_SPIN_YIELDS 2
+#endif
+#ifndef DUCT_YIELD_LONG
+#define DUCT_YIELD_LONG 200000 /* ns: a yield that long may have gone to a stranger */
+#endif
+#define YIELD_WORTH 500   /* ns a message: if the queues moved slower than that meanwhile, it did */
+#define SHUN_FIRST 4      /* waits without yields after the first bad one */
+#define SHUN_MOST 512     /* no more doubling from here */
+#define PAUSES_MOST_LOG 6 /* a round pauses 1, 2, 4 ... 64 times, then 64 times each */
+
+static size_t progress(const struct op *ops, uint32_t count)
+{
+	size_t sum = 0;
+
+	for (uint32_t i = 0; i < count; i++)
+		sum += load_relaxed(&ops[i].queue->put.at.position) + load_relaxed(&ops[i].queue->take.at.position);
+	return sum;
+}
+
+static void learn_from_yield(struct queue *queue, int64_t took, size_t moved)
+{
+	uint32_t shun = load_relaxed(&queue->shun);
+
+	if (took > DUCT_YIELD_LONG && (uint64_t)took / YIELD_WORTH > moved) {
+		if (shun < SHUN_MOST)
+			store_relaxed(&queue->shun, 2 * shun + SHUN_FIRST);
+		store_relaxed(&queue->crowded, load_relaxed(&queue->shun));
+	} else if (shun != 0) {
+		store_relaxed(&queue->shun, shun / 2);
+	}
+}
+
+static void timed_yield(const struct op *ops, uint32_t count)
+{
+	size_t before = progress(ops, count);
+	duct_time begin = duct_now();
+
+	sched_yield();
+	learn_from_yield(ops[0].queue, duct_now() - begin, progress(ops, count) - before);
+}
+
+/* One step of waiting awake; false when the budget is spent. */
+static bool spin(const struct op *ops, uint32_t count, uint32_t *step)
+{
+	struct queue *queue;
+	uint32_t round = (*step)++, crowded;
+
+	if (count == 0)
+		return false;
+	queue = ops[0].queue;
+	if (round < queue->pauses) {
+		for (uint32_t i = 0; i < 1u << (round < PAUSES_MOST_LOG ? round : PAUSES_MOST_LOG); i++)
+			cpu_pause();
+		return true;
+	}
+	if (round >= queue->pauses + DUCT_SPIN_YIELDS)
+		return false;
+	crowded = load_relaxed(&queue->crowded);
+	if (crowded > 0) {
+		store_relaxed(&queue->crowded, crowded - 1);
+		return false;
+	}
+	timed_yield(ops, count);
+	return true;
+}
+
+/* ---- The order of looking ---------------------------------------------------------------------------------------------------- */
+
+/*
+ * A fair select starts anywhere and goes round a power of two of places in steps of an odd number, leaving out places that
+ * have no case: no table to shuffle, and of any two ready cases each comes first as often.
+ */
+struct tour {
+	uint32_t start, stride, mask;
+};
+
+static struct tour tour_plan(uint32_t cases, bool in_order)
+{
+	struct tour tour = { .start = 0, .stride = 1, .mask = 0 };
+	uint64_t turn;
+
+	while (tour.mask + 1 < cases)
+		tour.mask = 2 * tour.mask + 1;
+	if (cases > 1 && !in_order) {
+		turn = turn_next();
+		tour.start = (uint32_t)turn;
+		tour.stride = (uint32_t)(turn >> 32) | 1;
+	}
+	return tour;
+}
+
+static inline uint32_t tour_stop(const struct tour *tour, uint32_t k)
+{
+	return (tour->start + k * tour->stride) & tour->mask;
+}
+
+/* ---- Memory of a wait -------------------------------------------------------------------------------------------------------- */
+
+duct_status wait_init(struct wait *wait, uint32_t cases, duct_cancel *cancel)
+{
+	const size_t each = sizeof(struct op) + sizeof(struct node) + sizeof(uint32_t);
+	uint32_t count = cases + cancel_depth(cancel);
+
+	wait->cases = cases;
+	wait->count = count;
+	wait->done = 0;
+	wait->block = NULL;
+	wait->ops = wait->inline_ops;
+	wait->nodes = wait->inline_nodes;
+	wait->order = wait->inline_order;
+	if (count > WAIT_OPS_INLINE) {
+		if ((wait->block = malloc(count * each)) == NULL)
+			return DUCT_NOMEM;
+		wait->ops = wait->block;
+		wait->nodes = (struct node *)(void *)(wait->ops + count);
+		wait->order = (uint32_t *)(void *)(wait->nodes + count);
+	}
+	cancel_ops(cancel, wait->ops + cases);
+	return DUCT_OK;
+}
+
+void wait_fini(struct wait *wait)
+{
+	free(wait->block);
+}
+
+/* ---- Locking all queues ------------------------------------------------------------------------------------------------------ */
+
+/* Orders the operations by the ids of their queues: a shell sort, good for a few and for a few thousand. */
+static void sort_by_queue(struct wait *wait)
+{
+	static const uint32_t gaps[] = { 29524, 9841, 3280, 1093, 364, 121, 40, 13, 4, 1 };
+
+	for (uint32_t i = 0; i < wait->count; i++)
+		wait->order[i] = i;
+	for (size_t g = 0; g < sizeof gaps / sizeof gaps[0]; g++) {
+		for (uint32_t i = gaps[g]; i < wait->count; i++) {
+			uint32_t moving = wait->order[i], j = i;
+
+			for (; j >= gaps[g] && wait->ops[wait->order[j - gaps[g]]].queue->id > wait->ops[moving].queue->id; j -= gaps[g])
+				wait->order[j] = wait->order[j - gaps[g]];
+			wait->order[j] = moving;
+		}
+	}
+}
+
+/* Each queue once, in the order of locking. */
+static void for_each_queue(const struct wait *wait, void (*call)(struct queue *queue))
+{
+	struct queue *last = NULL;
+
+	for (uint32_t i = 0; i < wait->count; i++) {
+		struct queue *queue = wait->ops[wait->order[i]].queue;
+
+		if (queue != last)
+			call(queue);
+		last = queue;
+	}
+}
+
+/* ---- Looking ----------------------------------------------------------------------------------------------------------------- */
+
+/* Tries each operation that looks ready, under its one lock. */
+static duct_status look_round(struct wait *wait, const struct tour *tour)
+{
+	for (uint32_t k = 0; k <= tour->mask; k++) {
+		uint32_t i = tour_stop(tour, k);
+		duct_status status;
+
+		if (i >= wait->cases || !queue_looks_ready(&wait->ops[i]))
+			continue;
+		status = queue_attempt(&wait->ops[i]);
+		if (!is_pending(status)) {
+			wait->done = i;
+			return status;
+		}
+	}
+	return DUCT_EMPTY;
+}
+
+/* With all queues locked: tries each operation, and the token before them. */
+static duct_status poll_locked(struct wait *wait, const struct tour *tour, bool observe, struct node **wakes)
+{
+	for (uint32_t i = wait->cases; i < wait->count; i++)
+		if (queue_probe_locked(&wait->ops[i]) == DUCT_CLOSED)
+			return DUCT_CANCELED;
+	for (uint32_t k = 0; k <= tour->mask; k++) {
+		uint32_t i = tour_stop(tour, k);
+		duct_status status;
+
+		if (i >= wait->cases)
+			continue;
+		status = observe ? queue_probe_locked(&wait->ops[i]) : queue_do_locked(&wait->ops[i], wakes);
+		if (!is_pending(status)) {
+			wait->done = i;
+			return status;
+		}
+	}
+	return DUCT_EMPTY;
+}
+
+/* ---- Sleeping ---------------------------------------------------------------------------------------------------------------- */
+
+static struct node *node_of(struct wait *wait, struct waiter *waiter, uint32_t i)
+{
+	return i == 0 ? &waiter->first : &wait->nodes[i];
+}
+
+/* With all queues locked: stands in every list. */
+static void stand_in_line_locked(struct wait *wait, struct waiter *waiter, bool observe)
+{
+	waiter_init(waiter);
+	for (uint32_t i = 0; i < wait->count; i++) {
+		struct node *node = node_of(wait, waiter, i);
+
+		node->waiter = waiter;
+		node->index = i;
+		node->observer = observe && i < wait->cases;
+		queue_wait_locked(&wait->ops[i], node);
+	}
+}
+
+/* Leaves every list but that of the operation that was done: there the claimer did it. */
+static void leave_lines(struct wait *wait, struct waiter *waiter, int32_t claimed)
+{
+	for (uint32_t i = 0; i < wait->count; i++)
+		if ((int32_t)i != claimed)
+			queue_unwait(&wait->ops[i], node_of(wait, waiter, i));
+}
+
+/* Keeps the ends of all operations, and so the queues, while others may free their handles. */
+static void pin_ends(const struct wait *wait)
+{
+	for (uint32_t i = 0; i < wait->count; i++)
+		end_pin(wait->ops[i].end);
+}
+
+static void unpin_ends(const struct wait *wait)
+{
+	for (uint32_t i = 0; i < wait->count; i++)
+		end_unpin(wait->ops[i].end);
+}
+
+/* A full channel that makes a sender wait is told to the log; true if its going on is to be told too. */
+static bool log_blocked(struct log *log)
+{
+	struct queue *queue = log->queue;
+	duct_time now = duct_now();
+	uint64_t suppressed;
+	bool admitted;
+
+	queue_lock_put(queue);
+	admitted = log_admit_locked(log, now, &suppressed);
+	queue_unlock_put(queue);
+	if (admitted)
+		log_tell(log, DUCT_LOG_BLOCKED, suppressed);
+	return admitted;
+}
+
+/* The log that wants to hear of this wait, or NULL: a plain send on a channel that can be full. */
+static struct log *log_of(const struct wait *wait, bool observe)
+{
+	const struct op *op = &wait->ops[0];
+
+	if (wait->cases != 1 || observe || !op->is_send || op->queue->ring.capacity == 0)
+		return NULL;
+	return op->queue->log;
+}
+
+/* In every list: until notified, or withdrawn for a reason that is returned. */
+static duct_status sleep_in_line(struct wait *wait, struct waiter *waiter, struct log *log, duct_time limit, uint32_t *step)
+{
+	bool told = log != NULL && log_blocked(log);
+	duct_status status = DUCT_OK;
+
+	while (!waiter_is_notified(waiter)) {
+		if (!spin(wait->ops, wait->count, step)) {
+			status = waiter_sleep(waiter, limit);
+			break;
+		}
+	}
+	if (told)
+		log_tell(log, DUCT_LOG_RESUMED, 0);
+	return status;
+}
+
+/* An observer was pinged and has to look again.  No wait ends with this status. */
+#define PINGED DUCT_FULL
+
+/*
+ * One turn of the last stage: locks everything, tries everything, and if nothing goes sleeps.  The ends are pinned from the
+ * first time in line on.
+ */
+static duct_status wait_turn(struct wait *wait, const struct wait_rules *rules, const struct tour *tour, uint32_t *step,
+    bool *pinned)
+{
+	struct node *wakes = NULL;
+	struct waiter waiter;
+	bool passed = deadline_passed(rules->deadline);
+	duct_status status;
+	int32_t claimed;
+
+	for_each_queue(wait, queue_lock_both);
+	status = poll_locked(wait, tour, rules->observe, &wakes);
+	if (!is_pending(status) || passed) {
+		for_each_queue(wait, queue_unlock_both);
+		wakes_notify(wakes);
+		return is_pending(status) ? rules->expired : status;
+	}
+	stand_in_line_locked(wait, &waiter, rules->observe);
+	if (!*pinned)
+		pin_ends(wait);
+	*pinned = true;
+	for_each_queue(wait, queue_unlock_both);
+	wakes_notify(wakes);
+
+	status = sleep_in_line(wait, &waiter, log_of(wait, rules->observe), rules->deadline, step);
+	claimed = atomic_load(&waiter.claim);
+	leave_lines(wait, &waiter, claimed);
+	if (status != DUCT_OK)
+		return status == DUCT_TIMEDOUT ? rules->expired : status;
+	if (claimed >= (int32_t)wait->cases)
+		return DUCT_CANCELED;
+	wait->done = (uint32_t)claimed;
+	return rules->observe && waiter.status == DUCT_OK ? PINGED : waiter.status;
+}
+
+static duct_status wait_locked(struct wait *wait, const struct wait_rules *rules, const struct tour *tour, uint32_t step)
+{
+	int cancellation = cancellation_hold();
+	bool pinned = false;
+	duct_status status;
+
+	sort_by_queue(wait);
+	do
+		status = wait_turn(wait, rules, tour, &step, &pinned);
+	while (status == PINGED);
+	if (pinned)
+		unpin_ends(wait);
+	cancellation_resume(cancellation);
+	return status;
+}
+
+/* ---- Entries ----------------------------------------------------------------------------------------------------------------- */
+
+/* The nearer of the wait's own deadline and its token's, and what its passing means. */
+static struct wait_rules with_token(struct wait_rules rules)
+{
+	duct_time canceled = cancel_deadline(rules.cancel);
+
+	if (canceled < rules.deadline) {
+		rules.deadline = canceled;
+		rules.expired = DUCT_CANCELED;
+	}
+	return rules;
+}
+
+duct_status wait_any(struct wait *wait, const struct wait_rules *caller)
+{
+	const struct wait_rules rules = with_token(*caller);
+	const struct tour tour = tour_plan(wait->cases, rules.in_order);
+	uint32_t step = 0;
+	duct_status status;
+
+	if (!rules.observe && (!rules.in_order || wait->cases <= 1)) {
+		if (rules.deadline <= DEADLINE_NOW)
+			full_fence();
+		do {
+			status = look_round(wait, &tour);
+			if (!is_pending(status))
+				return status;
+			if (rules.deadline <= DEADLINE_NOW && wait->cases <= 1)
+				return rules.expired;
+		} while (!deadline_passed(rules.deadline) && spin(wait->ops, wait->cases, &step));
+	}
+	return wait_locked(wait, &rules, &tour, step);
+}
+
+/* The last stage of a plain send or receive. */
+static NOINLINE duct_status sleep_for(const struct op *op, const struct wait_rules *rules, uint32_t step)
+{
+	const struct tour tour = tour_plan(1, true);
+	struct wait wait;
+	duct_status status = wait_init(&wait, 1, rules->cancel);
+
+	if (status != DUCT_OK)
+		return status;
+	wait.ops[0] = *op;
+	status = wait_locked(&wait, rules, &tour, step);
+	wait_fini(&wait);
+	return status;
+}
+
+/* Spins until the operation has a chance; false when the budget is spent. */
+static bool spin_until_moved(const struct op *op, _Atomic size_t *word, size_t seen, uint32_t *step)
+{
+	bool has_ring = op->queue->ring.capacity != 0;
+
+	if (!has_ring && op->is_send)
+		return false;
+	while (spin(op, 1, step))
+		if (has_ring ? load_relaxed(word) != seen : queue_looks_ready(op))
+			return true;
+	return false;
+}
+
+NOINLINE duct_status wait_for(const struct op *op, duct_time deadline, duct_cancel *cancel)
+{
+	const struct wait_rules rules = with_token((struct wait_rules){
+		.deadline = deadline, .expired = DUCT_TIMEDOUT, .cancel = cancel, .in_order = true });
+	struct end *end = op->end;
+	uint32_t step = 0;
+	duct_status status;
+
+	end_pin(end); /* under the lock that whoever frees the end must pass */
+	do {
+		_Atomic size_t *word = queue_next_word(op);
+		size_t seen = load_relaxed(word);
+
+		status = queue_attempt_locked(op);
+		if (!is_pending(status))
+			break;
+		if (deadline_passed(rules.deadline)) {
+			status = rules.expired;
+			break;
+		}
+		if (!spin_until_moved(op, word, seen, &step)) {
+			status = sleep_for(op, &rules, step);
+			break;
+		}
+		status = DUCT_OK;
+	} while (!queue_fast(op));
+	end_unpin(end);
+	return status;
+}

@@ -1,0 +1,98 @@
+/*
+ * SPDX-License-Identifier: MIT
+ * SPDX-FileCopyrightText: The Duct authors
+ *
+ * A waiter: sleeping and waking.  waiter.h tells how it works.
+ */
+#include "waiter.h"
+
+#include <errno.h>
+
+void waiter_init(struct waiter *waiter)
+{
+	atomic_init(&waiter->claim, CLAIM_FREE);
+	atomic_init(&waiter->wake, WAKE_RUNNING);
+	waiter->token = false;
+}
+
+static bool condition_init(pthread_cond_t *condition)
+{
+	pthread_condattr_t monotonic;
+	bool made;
+
+	if (pthread_condattr_init(&monotonic) != 0)
+		return false;
+	made = pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC) == 0 && pthread_cond_init(condition, &monotonic) == 0;
+	pthread_condattr_destroy(&monotonic);
+	return made;
+}
+
+/* Takes the waiter back before anybody claims it; false if somebody did: then a notification is under way. */
+static bool withdraw(struct waiter *waiter)
+{
+	int32_t expected = CLAIM_FREE;
+
+	return atomic_compare_exchange_strong(&waiter->claim, &expected, CLAIM_WITHDRAWN);
+}
+
+/* With the waiter's lock, parked: until the token is there.  False if the waiter withdrew at the deadline. */
+static bool await_token(struct waiter *waiter, duct_time deadline)
+{
+	const struct timespec at = deadline_timespec(deadline);
+
+	while (!waiter->token) {
+		if (deadline == DUCT_FOREVER) {
+			pthread_cond_wait(&waiter->woken, &waiter->lock);
+		} else if (pthread_cond_timedwait(&waiter->woken, &waiter->lock, &at) == ETIMEDOUT && !waiter->token) {
+			if (withdraw(waiter))
+				return false;
+			deadline = DUCT_FOREVER; /* a message is on its way */
+		}
+	}
+	return true;
+}
+
+/* Without a condition variable: leaves if nobody claimed the waiter, else sits out the moment until it is notified. */
+static duct_status sleepless(struct waiter *waiter)
+{
+	if (withdraw(waiter))
+		return DUCT_NOMEM;
+	while (!waiter_is_notified(waiter))
+		sched_yield();
+	return DUCT_OK;
+}
+
+duct_status waiter_sleep(struct waiter *waiter, duct_time deadline)
+{
+	int32_t expected = WAKE_RUNNING;
+	duct_status status = DUCT_OK;
+
+	if (pthread_mutex_init(&waiter->lock, NULL) != 0)
+		return sleepless(waiter);
+	if (!condition_init(&waiter->woken)) {
+		pthread_mutex_destroy(&waiter->lock);
+		return sleepless(waiter);
+	}
+	mutex_lock(&waiter->lock);
+	if (atomic_compare_exchange_strong(&waiter->wake, &expected, WAKE_PARKED) && !await_token(waiter, deadline))
+		status = DUCT_TIMEDOUT;
+	mutex_unlock(&waiter->lock);
+	pthread_cond_destroy(&waiter->woken);
+	pthread_mutex_destroy(&waiter->lock);
+	return status;
+}
+
+void wakes_notify_slow(struct node *wakes)
+{
+	for (struct node *node = wakes, *next; node != NULL; node = next) {
+		struct waiter *waiter = node->waiter;
+
+		next = node->next; /* the node is its owner's again after the exchange */
+		if (atomic_exchange(&waiter->wake, WAKE_NOTIFIED) != WAKE_PARKED)
+			continue;
+		mutex_lock(&waiter->lock);
+		waiter->token = true;
+		pthread_cond_signal(&waiter->woken); /* with the lock: after it the waiter may be gone */
+		mutex_unlock(&waiter->lock);
+	}
+}
