@@ -350,7 +350,6 @@ static duct_status wait_turn(struct wait *wait, const struct wait_rules *rules, 
 
 static duct_status wait_locked(struct wait *wait, const struct wait_rules *rules, const struct tour *tour, uint32_t step)
 {
-	int cancellation = cancellation_hold();
 	bool pinned = false;
 	duct_status status;
 
@@ -360,7 +359,6 @@ static duct_status wait_locked(struct wait *wait, const struct wait_rules *rules
 	while (status == PINGED);
 	if (pinned)
 		unpin_ends(wait);
-	cancellation_resume(cancellation);
 	return status;
 }
 

@@ -66,6 +66,7 @@ duct_status waiter_sleep(struct waiter *waiter, duct_time deadline)
 {
 	int32_t expected = WAKE_RUNNING;
 	duct_status status = DUCT_OK;
+	int cancellation;
 
 	if (pthread_mutex_init(&waiter->lock, NULL) != 0)
 		return sleepless(waiter);
@@ -73,10 +74,12 @@ duct_status waiter_sleep(struct waiter *waiter, duct_time deadline)
 		pthread_mutex_destroy(&waiter->lock);
 		return sleepless(waiter);
 	}
+	cancellation = cancellation_hold(); /* to wait on a condition is a cancellation point */
 	mutex_lock(&waiter->lock);
 	if (atomic_compare_exchange_strong(&waiter->wake, &expected, WAKE_PARKED) && !await_token(waiter, deadline))
 		status = DUCT_TIMEDOUT;
 	mutex_unlock(&waiter->lock);
+	cancellation_resume(cancellation);
 	pthread_cond_destroy(&waiter->woken);
 	pthread_mutex_destroy(&waiter->lock);
 	return status;
