@@ -10,6 +10,7 @@ CFLAGS = -O2 -g
 PREFIX = /usr/local
 DESTDIR =
 BUILD = build
+comma = ,
 
 includedir = $(PREFIX)/include
 libdir = $(PREFIX)/lib
@@ -89,6 +90,151 @@ uninstall:
 	rm -f $(addprefix $(DESTDIR),$(INSTALLED))
 	-cd $(or $(DESTDIR),/) && rmdir -p $(sort $(patsubst /%/,%,$(dir $(INSTALLED)))) 2>/dev/null; true
 
+# ---- Examples -------------------------------------------------------------------------------------------------------
+
+# An example is a file in examples/, with what lies in the folder of its name.
+EXAMPLES := $(patsubst examples/%.c,%,$(sort $(wildcard examples/*.c)))
+EXAMPLE_PROGRAMS = $(EXAMPLES:%=$(BUILD)/examples/%)
+
+examples: $(EXAMPLE_PROGRAMS)
+
+.SECONDEXPANSION:
+$(EXAMPLE_PROGRAMS): $(BUILD)/examples/%: examples/%.c $$(wildcard examples/$$*/*.[ch]) $(STATIC)
+	@mkdir -p $(@D)
+	$(CC) $(COMMON) -Iexamples/$* $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.c,$^) $(STATIC)
+
+demo: $(BUILD)/examples/demo $(BUILD)/examples/httpd
+	$(BUILD)/examples/demo $(BUILD)/examples/httpd man
+
+# ---- Tests ----------------------------------------------------------------------------------------------------------
+
+# The same test sources run under Criterion and, where that cannot go, under a small runner of our own (test/support).  The
+# library is built anew for them, with its assertions.  FLAVOUR(name, flags, runner's objects and libraries):
+UNIT := $(sort $(wildcard test/unit/*.c test/contract/*.c))
+FAULT := $(sort $(wildcard test/fault/*.c))
+STRESS := $(patsubst test/stress/%.c,%,$(sort $(wildcard test/stress/*.c)))
+TEST_FLAGS = $(COMMON) -Ilib -Itest/support
+
+define FLAVOUR
+$(BUILD)/$(1)/%.o: %.c
+	@mkdir -p $$(@D)
+	$$(CC) $$(TEST_FLAGS) $$(CFLAGS) $(2) -c -o $$@ $$<
+
+$(BUILD)/$(1)/tests: $(UNIT:%.c=$(BUILD)/$(1)/%.o) $(patsubst %.c,$(BUILD)/$(1)/%.o,$(LIB_SOURCES) test/support/support.c $(3))
+	$$(CC) -pthread $(2) -o $$@ $$^ $(4)
+
+$(BUILD)/$(1)/stress/%: $(BUILD)/$(1)/test/stress/%.o $(LIB_SOURCES:%.c=$(BUILD)/$(1)/%.o)
+	@mkdir -p $$(@D)
+	$$(CC) -pthread $(2) -o $$@ $$^
+
+-include $$(wildcard $(BUILD)/$(1)/lib/*.d $(BUILD)/$(1)/test/*/*.d)
+endef
+
+FORK_RUNNER = test/support/fork_runner.c
+$(eval $(call FLAVOUR,criterion,,,-lcriterion))
+$(eval $(call FLAVOUR,fork,-DFORK_RUNNER,$(FORK_RUNNER),))
+$(eval $(call FLAVOUR,onelock,-DFORK_RUNNER -DDUCT_ONE_LOCK,$(FORK_RUNNER),))
+$(eval $(call FLAVOUR,tsan,-DFORK_RUNNER -O1 -fsanitize=thread,$(FORK_RUNNER),))
+$(eval $(call FLAVOUR,asan,-DFORK_RUNNER -O1 -fsanitize=address$(comma)undefined -fno-sanitize-recover=undefined,$(FORK_RUNNER),))
+$(eval $(call FLAVOUR,lsan,-DFORK_RUNNER -O1 -fsanitize=leak,$(FORK_RUNNER),))
+
+check: check-header check-layers check-symbols check-install check-man check-examples check-fault check-schedule check-stress \
+	check-unit
+
+check-unit: $(BUILD)/criterion/tests
+	$(BUILD)/criterion/tests --timeout 60 2>&1
+
+# Names whose calls the fault tests can make fail.
+WRAPPED = malloc calloc realloc free pthread_mutex_init pthread_mutex_destroy pthread_cond_init pthread_cond_destroy \
+	pthread_condattr_init pthread_condattr_destroy
+
+$(BUILD)/fork/faults: $(patsubst %.c,$(BUILD)/fork/%.o,$(FAULT) $(LIB_SOURCES) test/support/support.c $(FORK_RUNNER))
+	$(CC) -pthread $(WRAPPED:%=-Wl,--wrap=%) -o $@ $^
+
+check-fault: $(BUILD)/fork/faults
+	$(BUILD)/fork/faults
+
+check-schedule:
+	CC='$(CC)' test/schedule/build.sh lib $(BUILD)/schedule >/dev/null
+	$(BUILD)/schedule/programs random 400 50 1
+	$(BUILD)/schedule/programs exhaustive 1
+
+check-stress: $(STRESS:%=$(BUILD)/fork/stress/%)
+	$(BUILD)/fork/stress/stress_transfer 20000
+	$(BUILD)/fork/stress/stress_mix 5000
+	$(BUILD)/fork/stress/stress_history 20000
+	$(BUILD)/fork/stress/stress_idle 1
+
+check-man: $(STATIC)
+	test/manual/check-man.sh man include/duct.h $(STATIC) $(BUILD)/man $(CC)
+
+check-header:
+	test/project/check-header.sh $(CC) $(CXX)
+
+check-layers:
+	test/project/check-layers.sh
+
+check-symbols: $(STATIC) $(SHARED)
+	test/project/check-symbols.sh $(STATIC) $(SHARED)
+
+check-install: all
+	test/project/check-install.sh $(MAKE) $(CC)
+
+check-examples: examples $(BUILD)/test/http_raw $(BUILD)/test/http_hammer
+	test/examples/check-examples.sh $(BUILD)/examples
+
+$(BUILD)/test/%: test/examples/%.c
+	@mkdir -p $(@D)
+	$(CC) $(COMMON) $(CFLAGS) -o $@ $<
+
+# Address space layouts that ThreadSanitizer of this age cannot take are turned off for it.
+PLAIN_LAYOUT := $(shell [ "$$(cat /proc/sys/vm/mmap_rnd_bits 2>/dev/null || echo 0)" -gt 28 ] && echo setarch -R)
+
+check-sanitize: check-tsan check-asan check-lsan check-helgrind
+
+check-tsan: $(BUILD)/tsan/tests $(BUILD)/tsan/stress/stress_mix
+	TEST_TIME_SCALE=10 TSAN_OPTIONS=halt_on_error=1 $(PLAIN_LAYOUT) $(BUILD)/tsan/tests
+	$(PLAIN_LAYOUT) $(BUILD)/tsan/stress/stress_mix 5000
+
+check-asan: $(BUILD)/asan/tests $(BUILD)/asan/stress/stress_mix
+	TEST_TIME_SCALE=10 ASAN_OPTIONS=detect_stack_use_after_return=1 $(BUILD)/asan/tests
+	$(BUILD)/asan/stress/stress_mix 5000
+
+check-lsan: $(BUILD)/lsan/tests
+	TEST_TIME_SCALE=10 $(BUILD)/lsan/tests
+
+check-onelock: $(BUILD)/onelock/tests
+	$(BUILD)/onelock/tests
+
+# A short set: valgrind runs one thread at a time.
+check-helgrind: $(BUILD)/fork/tests
+	for suite in $(HELGRIND_SUITES); do \
+		TEST_TIME_SCALE=30 valgrind -q --tool=helgrind --error-exitcode=99 $(BUILD)/fork/tests $$suite || exit; \
+	done
+
+HELGRIND_SUITES = close/ handles/
+
+deps:
+	@if command -v apt-get >/dev/null; then \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(DEPS); \
+	else \
+		echo 'no apt-get here; the tests want: $(DEPS)'; \
+	fi
+
+DEPS = libcriterion-dev g++ clang mandoc groff-base pkg-config curl wrk
+
+# ---- Benchmarks -----------------------------------------------------------------------------------------------------
+
+bench: $(BUILD)/bench/transfer
+	$(BUILD)/bench/transfer --benchmark_repetitions=5 --benchmark_enable_random_interleaving=true \
+		--benchmark_report_aggregates_only=true
+
+$(BUILD)/bench/%: bench/%.cc $(wildcard bench/*.h) $(STATIC)
+	@mkdir -p $(@D)
+	$(CXX) -std=c++17 -O2 -g -Wall -Wextra -pthread -Iinclude -o $@ $< $(STATIC) -lbenchmark
+
+# ---- The rest -------------------------------------------------------------------------------------------------------
+
 html:
 	mkdir -p $(BUILD)/html
 	for page in $(MAN_PAGES); do mandoc -Thtml -O man=%N.%S.html man/$$page > $(BUILD)/html/$$page.html || exit; done
@@ -98,5 +244,7 @@ clean:
 
 -include $(LIB_OBJECTS:.o=.d)
 
-.PHONY: all help html install uninstall clean
+.PHONY: all help html install uninstall clean examples demo deps bench check check-unit check-fault check-schedule \
+	check-stress check-man check-header check-layers check-symbols check-install check-examples check-sanitize check-tsan \
+	check-asan check-lsan check-onelock check-helgrind
 .DELETE_ON_ERROR:

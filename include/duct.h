@@ -16,7 +16,9 @@
  *     After a free the handle must not be passed to any function.
  *   - No function prints, aborts, sets errno or is interrupted by a signal.  None may be called from a signal handler.
  *   - A parameter that can be seen to be wrong (NULL, an overflowing size, a negative deadline) gets DUCT_INVALID and
- *     changes nothing.
+ *     changes nothing, not even a count that is told "whatever the status".
+ *   - Where several statuses apply, DUCT_INVALID comes first, then DUCT_CANCELED for a token that was raised before the call,
+ *     then what the operation itself comes to, then DUCT_TIMEDOUT.
  *   - Times are absolute int64_t nanoseconds of CLOCK_MONOTONIC, sizes are bytes, lengths and capacities are messages.
  *
  * The manual starts at duct(7).
@@ -49,7 +51,7 @@
 extern "C" {
 #endif
 
-/* ---- Results ---------------------------------------------------------------------------------------------------------- */
+/* ---- Results --------------------------------------------------------------------------------------------------- */
 
 /* The result of a call.  Anything but DUCT_OK changed nothing, unless the function says what. */
 typedef enum duct_status {
@@ -73,7 +75,7 @@ DUCT_API const char *duct_strerror(duct_status status);
 /* The version of the library at run time, such as "0.1.0": a constant string. */
 DUCT_API const char *duct_version(void);
 
-/* ---- Time ------------------------------------------------------------------------------------------------------------- */
+/* ---- Time ------------------------------------------------------------------------------------------------------ */
 
 /*
  * A deadline: absolute nanoseconds of CLOCK_MONOTONIC.  DUCT_FOREVER never passes; 0 has always passed.  A call whose
@@ -93,11 +95,12 @@ DUCT_API duct_time duct_after_s(int64_t seconds);
 /* Nanoseconds until the deadline: 0 once it has passed, DUCT_FOREVER for DUCT_FOREVER. */
 DUCT_API int64_t duct_remaining_ns(duct_time deadline);
 
-/* ---- Handles ---------------------------------------------------------------------------------------------------------- */
+/* ---- Handles --------------------------------------------------------------------------------------------------- */
 
 /*
- * Handles are counted like file descriptors: a clone is one more handle, free gives one back, and the object behind goes
- * with the last.  Free never blocks; it may run the drop hook.  Freeing NULL does nothing.
+ * Handles are counted like file descriptors: free gives one back, and the object behind goes with the last.  A clone of a
+ * channel or of a token is one more handle of the same object; a clone of a sender or receiver is another end of the same
+ * channel.  Free never blocks; it may run the drop hook.  Freeing NULL does nothing.
  */
 typedef struct duct_channel duct_channel;
 typedef struct duct_sender duct_sender;
@@ -147,10 +150,10 @@ typedef struct duct_options {
 	 * never call it. */
 	int (*copy)(void *to, const void *from, void *context);
 
-	/* Is told when a sender has to wait because the channel is full, and when it goes on: at most one such pair each
-	 * log_interval. */
+	/* Is told when a sender has to wait because the channel is full, and when it goes on, having sent or not: at most one
+	 * such pair each log_interval.  Only of sends outside a select, and not at capacity 0, where to wait is the rule. */
 	void (*log)(const duct_log_event *event, void *context);
-	int64_t log_interval; /* nanoseconds; 0: one second */
+	int64_t log_interval; /* nanoseconds; 0: one second; negative: DUCT_INVALID */
 
 	void *context;                   /* passed to drop, copy and log */
 	const duct_allocator *allocator; /* NULL: malloc and free */
@@ -161,7 +164,7 @@ typedef struct duct_options {
 /* Options written in place (C only): duct_anycast_open(&tx, &rx, 8, 64, DUCT_OPTIONS(.name = "jobs", .drop = drop_job)) */
 #define DUCT_OPTIONS(...) (&(duct_options){ .size = sizeof(duct_options), __VA_ARGS__ })
 
-/* ---- Anycast channels ------------------------------------------------------------------------------------------------- */
+/* ---- Anycast channels ------------------------------------------------------------------------------------------ */
 
 /*
  * Makes an anycast channel: each message goes to exactly one receiver, in the order of sending.
@@ -170,8 +173,8 @@ typedef struct duct_options {
  * (rendezvous) a message moves only between two threads that are both present.  The channel has no ends yet; a channel that
  * never had a receiver accepts messages up to its capacity.
  *
- * Returns DUCT_OK, DUCT_INVALID (channel is NULL, options of an unknown size, sizes that overflow, capacity of 2^32 or more)
- * or DUCT_NOMEM; *channel is written on DUCT_OK only.
+ * Returns DUCT_OK, DUCT_INVALID (channel is NULL, options of an unknown size, an allocator without a function, sizes that
+ * overflow, capacity of 2^32 or more) or DUCT_NOMEM; *channel is written on DUCT_OK only.
  */
 DUCT_API DUCT_MUST_CHECK duct_status duct_anycast_new(duct_channel **channel, size_t message_size, size_t capacity,
     const duct_options *options);
@@ -183,12 +186,15 @@ DUCT_API DUCT_MUST_CHECK duct_status duct_anycast_new(duct_channel **channel, si
 DUCT_API DUCT_MUST_CHECK duct_status duct_anycast_open(duct_sender **sender, duct_receiver **receiver, size_t message_size,
     size_t capacity, const duct_options *options);
 
-/* ---- Channels --------------------------------------------------------------------------------------------------------- */
+/* ---- Channels -------------------------------------------------------------------------------------------------- */
 
 /* One more handle of the channel.  Returns DUCT_OK or DUCT_INVALID (a NULL). */
 DUCT_API DUCT_MUST_CHECK duct_status duct_channel_clone(duct_channel *channel, duct_channel **clone);
 
-/* Gives a handle back.  When the last channel handle and the last sender are gone, the channel closes, with reason 0. */
+/*
+ * Gives a handle back.  When the last channel handle and the last sender are gone, the channel closes, with reason 0.  When
+ * the last channel handle is gone and there is no receiver, senders get DUCT_NO_RECEIVERS and queued messages are dropped.
+ */
 DUCT_API void duct_channel_free(duct_channel *channel);
 
 /*
@@ -217,7 +223,8 @@ DUCT_API int duct_channel_reason(const duct_channel *channel);
 /*
  * Constants of the channel, and snapshots of its state: true at some moment during the call, perhaps no longer after it.
  * At capacity 0 a channel is always both full and empty.  The counts of senders and receivers are of open ends; those of
- * waiting ones are of threads asleep in sends and receives, plain or in a select.  All return 0 or false for NULL.
+ * waiting ones are of the operations that threads sleep on here: sends, receives and waits without taking, plain or in a
+ * select, where each case counts.  All return 0 or false for NULL.
  */
 DUCT_API size_t duct_channel_capacity(const duct_channel *channel);
 DUCT_API size_t duct_channel_message_size(const duct_channel *channel);
@@ -238,7 +245,7 @@ DUCT_API const char *duct_channel_name(const duct_channel *channel);
  */
 DUCT_API size_t duct_channel_describe(const duct_channel *channel, char *buffer, size_t size);
 
-/* ---- Ends ------------------------------------------------------------------------------------------------------------- */
+/* ---- Ends ------------------------------------------------------------------------------------------------------ */
 
 /*
  * Makes an end of the channel.  duct_sender_new returns DUCT_CLOSED on a closed channel; duct_receiver_new does not, for
@@ -257,8 +264,8 @@ DUCT_API DUCT_MUST_CHECK duct_status duct_receiver_clone(duct_receiver *receiver
  * Closes this end only: calls on it, those blocked in it included, return DUCT_CLOSED.  Closing again changes nothing.
  *
  * When the last sender and the last channel handle are gone the channel closes.  When the last receiver is gone, blocked
- * and later sends return DUCT_NO_RECEIVERS; queued messages stay for a receiver made later or, if there is no channel handle
- * to make one from, are dropped.
+ * and later sends return DUCT_NO_RECEIVERS, until a receiver is made again; queued messages stay for it or, if there is no
+ * channel handle either, are dropped at once.
  */
 DUCT_API void duct_sender_close(duct_sender *sender);
 DUCT_API void duct_receiver_close(duct_receiver *receiver);
@@ -275,7 +282,7 @@ DUCT_API bool duct_receiver_is_closed(const duct_receiver *receiver);
 DUCT_API duct_channel *duct_sender_channel(const duct_sender *sender);
 DUCT_API duct_channel *duct_receiver_channel(const duct_receiver *receiver);
 
-/* ---- Send ------------------------------------------------------------------------------------------------------------- */
+/* ---- Send ------------------------------------------------------------------------------------------------------ */
 
 /*
  * Sends one message: copies it from message (which may be NULL if the message size is 0).  Waits while the channel is full;
@@ -306,7 +313,7 @@ DUCT_API DUCT_MUST_CHECK duct_status duct_send_many(duct_sender *sender, const v
  */
 DUCT_API DUCT_MUST_CHECK duct_status duct_sender_wait(duct_sender *sender, duct_time deadline, duct_cancel *cancel);
 
-/* ---- Receive ---------------------------------------------------------------------------------------------------------- */
+/* ---- Receive --------------------------------------------------------------------------------------------------- */
 
 /*
  * Receives the oldest message: copies it to message (which may be NULL if the message size is 0).  Waits while there is none.
@@ -340,10 +347,10 @@ DUCT_API DUCT_MUST_CHECK duct_status duct_recv_many(duct_receiver *receiver, voi
  */
 DUCT_API DUCT_MUST_CHECK duct_status duct_receiver_wait(duct_receiver *receiver, duct_time deadline, duct_cancel *cancel);
 
-/* A loop over the messages of a receiver until it is closed: DUCT_FOR_EACH(jobs, &job) run(&job); */
+/* A loop over the messages of a receiver until one cannot be received: DUCT_FOR_EACH(jobs, &job) run(&job); */
 #define DUCT_FOR_EACH(receiver_, message_) while (duct_recv((receiver_), (message_)) == DUCT_OK)
 
-/* ---- Select ----------------------------------------------------------------------------------------------------------- */
+/* ---- Select ---------------------------------------------------------------------------------------------------- */
 
 /*
  * One case of a select: a send, a receive, or, with both ends NULL, nothing that is ever ready.  The caller owns the array;
@@ -379,17 +386,17 @@ enum {
  *
  * DUCT_OK: *chosen is the index of the case chosen and its status tells what happened (DUCT_OK, DUCT_CLOSED,
  * DUCT_NO_RECEIVERS).  Anything else: no case was performed, *chosen and all cases are as they were.  DUCT_CLOSED: nothing is
- * left to wait for (all cases have ended or are empty, and neither a deadline nor a cancel token would end the wait; or every
- * case that is not empty has ended).  DUCT_EMPTY, DUCT_TIMEDOUT, DUCT_CANCELED.  DUCT_INVALID: cases is NULL with count not
- * 0, chosen is NULL, a case has two ends or a NULL message of a size other than 0, unknown flags, a negative deadline.
- * DUCT_NOMEM: memory for more than 16 cases, which comes from malloc, or for a wait could not be had.
+ * left to wait for: all cases that have an end have ended, one at least; or no case has an end, and neither a deadline nor a
+ * cancel token would end the wait.  DUCT_EMPTY, DUCT_TIMEDOUT, DUCT_CANCELED.  DUCT_INVALID: cases is NULL with count not 0,
+ * chosen is NULL, a case has two ends or, without DUCT_READY, a NULL message of a size other than 0, unknown flags, a
+ * negative deadline.  DUCT_NOMEM: memory for more than 16 cases, which comes from malloc, or for a wait could not be had.
  */
 DUCT_API DUCT_MUST_CHECK duct_status duct_select(duct_case *cases, size_t count, size_t *chosen);
 DUCT_API DUCT_MUST_CHECK duct_status duct_try_select(duct_case *cases, size_t count, size_t *chosen);
 DUCT_API DUCT_MUST_CHECK duct_status duct_select_until(duct_case *cases, size_t count, size_t *chosen, unsigned flags,
     duct_time deadline, duct_cancel *cancel);
 
-/* ---- Cancel ----------------------------------------------------------------------------------------------------------- */
+/* ---- Cancel ---------------------------------------------------------------------------------------------------- */
 
 /*
  * Makes a cancel token: a flag that is raised once and ends every wait it was given to.  It also counts as raised once its
@@ -398,7 +405,7 @@ DUCT_API DUCT_MUST_CHECK duct_status duct_select_until(duct_case *cases, size_t 
  * worker stops at once, and what is queued stays queued.
  *
  * Returns DUCT_OK, DUCT_INVALID (cancel is NULL, deadline negative) or DUCT_NOMEM; *cancel is written on DUCT_OK only.
- * The memory comes from malloc.
+ * The memory comes from malloc, as does that of a wait on more than 20 things: operations, and the token's generations.
  */
 DUCT_API DUCT_MUST_CHECK duct_status duct_cancel_new(duct_cancel **cancel, duct_cancel *parent, duct_time deadline);
 
@@ -414,7 +421,7 @@ DUCT_API bool duct_cancel_raised(const duct_cancel *cancel);
 /* Gives a handle back.  A wait that was given the token keeps it until it ends. */
 DUCT_API void duct_cancel_free(duct_cancel *cancel);
 
-/* ---- Handles that free themselves ------------------------------------------------------------------------------------- */
+/* ---- Handles that free themselves ------------------------------------------------------------------------------ */
 
 /*
  * On compilers with the cleanup attribute: DUCT_AUTO_SENDER duct_sender *tx = NULL; frees tx when it goes out of scope.
@@ -446,14 +453,15 @@ DUCT_UNUSED static inline void duct_auto_cancel_free_(duct_cancel **cancel)
 }
 #endif
 
-/* ---- Typed ends ------------------------------------------------------------------------------------------------------- */
+/* ---- Typed ends ------------------------------------------------------------------------------------------------ */
 
 /*
- * DUCT_TYPE(jobs, struct job); declares the types jobs_channel, jobs_sender and jobs_receiver and, for each function above
- * that takes one of them or a message, a function of the same name with jobs_ for duct_: jobs_open (for duct_anycast_open),
- * jobs_send, jobs_recv, and so on.  They are the same handles and the same calls, for messages of type struct job only: an
- * end or a message of another type does not compile, neither in C nor in C++.  jobs_untyped_sender and its like give the
- * plain handle for everything else; jobs_send_case and jobs_recv_case make cases for select.
+ * DUCT_TYPE(jobs, struct job); declares the types jobs_channel, jobs_sender and jobs_receiver and the functions that make,
+ * clone, close and free them, send and receive, with the names of those above and jobs_ for duct_: jobs_open (for
+ * duct_anycast_open), jobs_sender_new, jobs_send, jobs_recv_until, and so on.  They are the same handles and the same calls,
+ * for messages of type struct job only: an end or a message of another type does not compile, neither in C nor in C++.
+ * jobs_untyped_channel, jobs_untyped_sender and jobs_untyped_receiver give the plain handle for everything else;
+ * jobs_send_case and jobs_recv_case make cases for select.
  *
  * It is written once per type, at file scope, in a source or a header.
  */

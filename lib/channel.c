@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* ---- Life --------------------------------------------------------------------------------------------------------------- */
+/* ---- Life ------------------------------------------------------------------------------------------------------ */
 
 static const duct_allocator *allocator_of(const duct_channel *channel)
 {
@@ -66,7 +66,7 @@ static void channel_set_name(duct_channel *channel, char *storage, size_t size, 
 	if (name != NULL)
 		memcpy(storage, name, size);
 	else
-		snprintf(storage, size, "%s-%lu", channel->kind, (unsigned long)channel->queue.id);
+		(void)snprintf(storage, size, "%s-%lu", channel->kind, (unsigned long)channel->queue.id);
 	channel->name = storage;
 }
 
@@ -129,7 +129,7 @@ duct_status channel_new(duct_channel **channel, const char *kind, size_t message
 	return DUCT_OK;
 }
 
-/* ---- Closing, under both locks ---------------------------------------------------------------------------------------------- */
+/* ---- Closing, under both locks --------------------------------------------------------------------------------- */
 
 static bool is_closed(const duct_channel *channel)
 {
@@ -162,7 +162,7 @@ static bool is_orphaned_locked(const duct_channel *channel)
 	return channel->handles == 0 && channel->receivers == 0;
 }
 
-/* ---- Handles of the channel --------------------------------------------------------------------------------------------------- */
+/* ---- Handles of the channel ------------------------------------------------------------------------------------ */
 
 duct_status duct_channel_clone(duct_channel *channel, duct_channel **clone)
 {
@@ -206,7 +206,7 @@ void duct_channel_close(duct_channel *channel, int reason)
 	wakes_notify(wakes);
 }
 
-/* ---- Discard -------------------------------------------------------------------------------------------------------------------- */
+/* ---- Discard --------------------------------------------------------------------------------------------------- */
 
 #define TRAY_SIZE 1024
 
@@ -266,7 +266,7 @@ duct_status duct_channel_discard(duct_channel *channel, size_t *discarded)
 	return status;
 }
 
-/* ---- Ends ------------------------------------------------------------------------------------------------------------------------ */
+/* ---- Ends ------------------------------------------------------------------------------------------------------ */
 
 static void destroy_end(struct end *end)
 {
@@ -437,7 +437,7 @@ duct_channel *duct_receiver_channel(const duct_receiver *receiver)
 	return receiver != NULL ? channel_of(&receiver->end) : NULL;
 }
 
-/* ---- State ---------------------------------------------------------------------------------------------------------------------- */
+/* ---- State ----------------------------------------------------------------------------------------------------- */
 
 bool duct_channel_is_closed(const duct_channel *channel)
 {
@@ -487,7 +487,7 @@ size_t duct_channel_receivers(const duct_channel *channel)
 /* Waiting threads are counted under the lock of their list, which is no part of what a const channel promises to keep. */
 static size_t count_waiting(const duct_channel *channel, bool is_send)
 {
-	return channel != NULL ? queue_count_waiting((struct queue *)(uintptr_t)&channel->queue, is_send) : 0;
+	return channel != NULL ? queue_count_waiting((struct queue *)&channel->queue, is_send) : 0;
 }
 
 size_t duct_channel_waiting_senders(const duct_channel *channel)
@@ -513,7 +513,7 @@ size_t duct_channel_describe(const duct_channel *channel, char *buffer, size_t s
 	if (channel == NULL || (buffer == NULL && size != 0))
 		return 0;
 	if (duct_channel_is_closed(channel))
-		snprintf(state, sizeof state, "closed (%d)", duct_channel_reason(channel));
+		(void)snprintf(state, sizeof state, "closed (%d)", duct_channel_reason(channel));
 	length = snprintf(buffer, size, "%s %s: %zu of %zu messages of %zu bytes, %zu senders (%zu waiting), "
 	    "%zu receivers (%zu waiting), %s", channel->kind, channel->name, duct_channel_len(channel),
 	    duct_channel_capacity(channel), duct_channel_message_size(channel), duct_channel_senders(channel),

@@ -14,17 +14,16 @@
 void *memory_new(const duct_allocator *allocator, size_t size)
 {
 	const size_t extra = CACHE_LINE - 1 + sizeof(void *);
-	void *begin;
-	uintptr_t line;
+	unsigned char *begin, *line;
 
 	if (size > SIZE_MAX - extra)
 		return NULL;
 	begin = allocator != NULL ? allocator->allocate(size + extra, allocator->context) : malloc(size + extra);
 	if (begin == NULL)
 		return NULL;
-	line = ((uintptr_t)begin + extra) / CACHE_LINE * CACHE_LINE;
-	((void **)line)[-1] = begin;
-	return (void *)line;
+	line = begin + extra - ((uintptr_t)begin + extra) % CACHE_LINE;
+	((void **)(void *)line)[-1] = begin;
+	return line;
 }
 
 void memory_free(const duct_allocator *allocator, void *memory)

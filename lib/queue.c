@@ -13,7 +13,7 @@
 #define DUCT_SPIN_ROUNDS 13
 #endif
 
-/* ---- Life --------------------------------------------------------------------------------------------------------------- */
+/* ---- Life ------------------------------------------------------------------------------------------------------ */
 
 /* With one processor the thread we wait for cannot run while we spin. */
 static uint32_t spin_pauses(void)
@@ -87,7 +87,7 @@ void queue_unlock_both(struct queue *queue)
 	queue_unlock_put(queue);
 }
 
-/* ---- Lists of waiting threads, under their lock ---------------------------------------------------------------------------- */
+/* ---- Lists of waiting threads, under their lock ---------------------------------------------------------------- */
 
 /* Where a thread with this operation waits: at the side that serves it. */
 static struct side *serving_side(const struct op *op)
@@ -181,7 +181,7 @@ static void side_end_waits(struct side *side, const struct end *end, duct_status
 	}
 }
 
-/* ---- Put and take, under the lock of the side -------------------------------------------------------------------------------- */
+/* ---- Put and take, under the lock of the side ------------------------------------------------------------------ */
 
 /* Why a put cannot even be tried: DUCT_OK if it can. */
 static duct_status put_refusal(const struct end *end)
@@ -227,7 +227,7 @@ static bool take_any_locked(struct queue *queue, void *message, struct node **wa
 		return true;
 	}
 	if (queue->ring.capacity == 0 && (sender = side_claim_first(&queue->take, wakes)) != NULL) {
-		ring_copy(&queue->ring, message, sender->message);
+		ring_copy_out(&queue->ring, message, sender->message);
 		wakes_add(wakes, sender, DUCT_OK);
 		return true;
 	}
@@ -338,7 +338,7 @@ size_t queue_len(const struct queue *queue)
 	return len < queue->ring.capacity ? len : queue->ring.capacity;
 }
 
-/* ---- Under both locks -------------------------------------------------------------------------------------------------------- */
+/* ---- Under both locks ------------------------------------------------------------------------------------------ */
 
 /* At capacity 0 an operation is ready if a partner waits. */
 static bool has_partner(const struct queue *queue, const struct side *side)
@@ -392,7 +392,7 @@ void end_close_locked(struct end *end, bool is_send, struct node **wakes)
 	side_end_waits(is_send ? &end->queue->take : &end->queue->put, end, DUCT_CLOSED, wakes);
 }
 
-/* ---- Under the lock of the list ----------------------------------------------------------------------------------------------- */
+/* ---- Under the lock of the list -------------------------------------------------------------------------------- */
 
 static void lock_serving_side(const struct op *op)
 {

@@ -88,7 +88,7 @@ static inline bool is_pending(duct_status status)
 	return status == DUCT_FULL || status == DUCT_EMPTY;
 }
 
-/* ---- Life --------------------------------------------------------------------------------------------------------------- */
+/* ---- Life ------------------------------------------------------------------------------------------------------ */
 
 /*
  * Makes a queue whose ring lies in memory of ring_measure's size.  DUCT_NOMEM if the system has no mutex.  The caller sees to
@@ -110,7 +110,7 @@ static inline void end_unpin(struct end *end)
 		end->destroy(end);
 }
 
-/* ---- Locks -------------------------------------------------------------------------------------------------------------- */
+/* ---- Locks ----------------------------------------------------------------------------------------------------- */
 
 /* DUCT_ONE_LOCK builds the same queue with one lock instead of two: a second opinion for the tests. */
 #ifdef DUCT_ONE_LOCK
@@ -142,7 +142,7 @@ static inline void queue_unlock_take(struct queue *queue)
 void queue_lock_both(struct queue *queue);
 void queue_unlock_both(struct queue *queue);
 
-/* ---- Operations that do not wait ------------------------------------------------------------------------------------------ */
+/* ---- Operations that do not wait ------------------------------------------------------------------------------- */
 
 /* What nearly always happens, under one lock.  False, with that lock held, if it does not. */
 static inline bool queue_put_fast(struct end *end, const void *message)
@@ -219,7 +219,7 @@ static inline _Atomic size_t *queue_next_word(const struct op *op)
 /* Messages queued: a snapshot. */
 size_t queue_len(const struct queue *queue);
 
-/* ---- With both locks ------------------------------------------------------------------------------------------------------ */
+/* ---- With both locks ------------------------------------------------------------------------------------------- */
 
 /* One full attempt; who has to be woken is added to wakes, for after the locks. */
 duct_status queue_do_locked(const struct op *op, struct node **wakes);
@@ -238,7 +238,7 @@ void queue_reopen_puts_locked(struct queue *queue);
 /* Closes one end: waits through it end with DUCT_CLOSED. */
 void end_close_locked(struct end *end, bool is_send, struct node **wakes);
 
-/* ---- With the lock of the list (this takes it) ---------------------------------------------------------------------------- */
+/* ---- With the lock of the list (this takes it) ----------------------------------------------------------------- */
 
 /* Stops waiting: takes the node out of its list, unless a claimer did. */
 void queue_unwait(const struct op *op, struct node *node);

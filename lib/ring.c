@@ -70,8 +70,7 @@ void ring_refill(const struct ring *ring, struct cursor *take, struct cursor *pu
 {
 	size_t slot = load_relaxed(&take->slot);
 
-	if (message != NULL)
-		ring_copy(ring, message, ring_message(ring, slot));
+	ring_copy_out(ring, message, ring_message(ring, slot));
 	ring_copy(ring, ring_message(ring, slot), next);
 	store_release(ring_word(ring, slot), load_relaxed(&take->position) + ring->lap + 1);
 	cursor_advance(ring, take, 1);

@@ -76,10 +76,17 @@ static inline void ring_copy(const struct ring *ring, void *to, const void *from
 		memcpy(to, from, ring->size);
 }
 
+/* The same, out of the ring; to NULL the message is thrown away. */
+static inline void ring_copy_out(const struct ring *ring, void *to, const void *from)
+{
+	if (to != NULL)
+		ring_copy(ring, to, from);
+}
+
 /* Message number i of the caller's array; all of them are at the same place, perhaps NULL, if they have no bytes. */
 static inline void *ring_nth(const struct ring *ring, const void *messages, size_t i)
 {
-	return ring->size != 0 ? (unsigned char *)(uintptr_t)messages + i * ring->size : (void *)(uintptr_t)messages;
+	return ring->size != 0 ? (unsigned char *)messages + i * ring->size : (void *)messages;
 }
 
 static inline size_t ring_step(const struct ring *ring, size_t slot, size_t steps)
@@ -94,7 +101,7 @@ static inline void cursor_advance(const struct ring *ring, struct cursor *cursor
 	store_relaxed(&cursor->slot, (uint32_t)ring_step(ring, load_relaxed(&cursor->slot), steps));
 }
 
-/* ---- With the lock of the side ------------------------------------------------------------------------------------------ */
+/* ---- With the lock of the side --------------------------------------------------------------------------------- */
 
 static inline bool ring_has_room(const struct ring *ring, const struct cursor *put)
 {
@@ -138,7 +145,7 @@ void ring_refill(const struct ring *ring, struct cursor *take, struct cursor *pu
 size_t ring_put_many(const struct ring *ring, struct cursor *put, const void *messages, size_t count);
 size_t ring_take_many(const struct ring *ring, struct cursor *take, void *messages, size_t count);
 
-/* ---- Without a lock ----------------------------------------------------------------------------------------------------- */
+/* ---- Without a lock -------------------------------------------------------------------------------------------- */
 
 /* False only if there was no room, or no message, at the moment its word was read, and the side had not ended after it. */
 static inline bool ring_looks_puttable(const struct ring *ring, const struct cursor *put)

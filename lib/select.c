@@ -11,6 +11,8 @@
 #include "channel.h"
 #include "wait.h"
 
+#include <assert.h>
+
 #define FLAGS_KNOWN ((unsigned)DUCT_PRIORITY | (unsigned)DUCT_READY)
 
 /* More cases than this could not be told apart by a waiter's claim word. */
@@ -89,6 +91,7 @@ static duct_status select_live(duct_case *cases, size_t count, uint32_t live, si
 			wait.ops[n++] = op_of(&cases[i]);
 	status = wait_any(&wait, rules);
 	if (status == DUCT_OK || has_ended(status)) {
+		assert(cases != NULL);
 		done = nth_live(cases, wait.done);
 		cases[done].status = status;
 		*chosen = done;

@@ -14,7 +14,7 @@ const char *duct_strerror(duct_status status)
 	case DUCT_FULL:
 		return "channel is full";
 	case DUCT_EMPTY:
-		return "channel is empty";
+		return "nothing is there";
 	case DUCT_TIMEDOUT:
 		return "deadline passed";
 	case DUCT_CANCELED:
@@ -28,7 +28,7 @@ const char *duct_strerror(duct_status status)
 	case DUCT_INVALIDATED:
 		return "receiver became a peekable";
 	case DUCT_NOMEM:
-		return "out of memory";
+		return "out of memory or system resources";
 	case DUCT_INVALID:
 		return "invalid parameter";
 	case DUCT_UNSUPPORTED:

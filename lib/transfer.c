@@ -52,11 +52,11 @@ static duct_status observe_until(const struct op *op, duct_time deadline, duct_c
 	return status;
 }
 
-/* ---- Send --------------------------------------------------------------------------------------------------------------- */
+/* ---- Send ------------------------------------------------------------------------------------------------------ */
 
 static inline struct op send_op(duct_sender *sender, const void *message)
 {
-	return (struct op){ .queue = sender->end.queue, .end = &sender->end, .message = (void *)(uintptr_t)message,
+	return (struct op){ .queue = sender->end.queue, .end = &sender->end, .message = (void *)message,
 		.is_send = true };
 }
 
@@ -125,7 +125,7 @@ duct_status duct_sender_wait(duct_sender *sender, duct_time deadline, duct_cance
 	return observe_until(&op, deadline, cancel);
 }
 
-/* ---- Receive ------------------------------------------------------------------------------------------------------------ */
+/* ---- Receive --------------------------------------------------------------------------------------------------- */
 
 static inline struct op recv_op(duct_receiver *receiver, void *message)
 {

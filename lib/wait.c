@@ -12,7 +12,7 @@
 
 #include <stdlib.h>
 
-/* ---- Spinning -------------------------------------------------------------------------------------------------------------- */
+/* ---- Spinning -------------------------------------------------------------------------------------------------- */
 
 /*
  * A peer on the other processor answers within a microsecond; to sleep and be woken costs ten or twenty.  So a wait pauses a
@@ -87,7 +87,7 @@ static bool spin(const struct op *ops, uint32_t count, uint32_t *step)
 	return true;
 }
 
-/* ---- The order of looking ---------------------------------------------------------------------------------------------------- */
+/* ---- The order of looking -------------------------------------------------------------------------------------- */
 
 /*
  * A fair select starts anywhere and goes round a power of two of places in steps of an odd number, leaving out places that
@@ -117,7 +117,7 @@ static inline uint32_t tour_stop(const struct tour *tour, uint32_t k)
 	return (tour->start + k * tour->stride) & tour->mask;
 }
 
-/* ---- Memory of a wait -------------------------------------------------------------------------------------------------------- */
+/* ---- Memory of a wait ------------------------------------------------------------------------------------------ */
 
 duct_status wait_init(struct wait *wait, uint32_t cases, duct_cancel *cancel)
 {
@@ -147,7 +147,7 @@ void wait_fini(struct wait *wait)
 	free(wait->block);
 }
 
-/* ---- Locking all queues ------------------------------------------------------------------------------------------------------ */
+/* ---- Locking all queues ---------------------------------------------------------------------------------------- */
 
 /* Orders the operations by the ids of their queues: a shell sort, good for a few and for a few thousand. */
 static void sort_by_queue(struct wait *wait)
@@ -181,7 +181,7 @@ static void for_each_queue(const struct wait *wait, void (*call)(struct queue *q
 	}
 }
 
-/* ---- Looking ----------------------------------------------------------------------------------------------------------------- */
+/* ---- Looking --------------------------------------------------------------------------------------------------- */
 
 /* Tries each operation that looks ready, under its one lock. */
 static duct_status look_round(struct wait *wait, const struct tour *tour)
@@ -222,7 +222,7 @@ static duct_status poll_locked(struct wait *wait, const struct tour *tour, bool 
 	return DUCT_EMPTY;
 }
 
-/* ---- Sleeping ---------------------------------------------------------------------------------------------------------------- */
+/* ---- Sleeping -------------------------------------------------------------------------------------------------- */
 
 static struct node *node_of(struct wait *wait, struct waiter *waiter, uint32_t i)
 {
@@ -362,7 +362,7 @@ static duct_status wait_locked(struct wait *wait, const struct wait_rules *rules
 	return status;
 }
 
-/* ---- Entries ----------------------------------------------------------------------------------------------------------------- */
+/* ---- Entries --------------------------------------------------------------------------------------------------- */
 
 /* The nearer of the wait's own deadline and its token's, and what its passing means. */
 static struct wait_rules with_token(struct wait_rules rules)
