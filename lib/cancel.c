@@ -23,8 +23,7 @@ static void cancel_destroy(struct end *end)
 
 	queue_fini(&cancel->queue);
 	memory_free(NULL, cancel);
-	if (parent != NULL)
-		end_unpin(&parent->end);
+	cancel_unpin(parent);
 }
 
 duct_status duct_cancel_new(duct_cancel **cancel, duct_cancel *parent, duct_time deadline)
@@ -40,12 +39,23 @@ duct_status duct_cancel_new(duct_cancel **cancel, duct_cancel *parent, duct_time
 		return DUCT_NOMEM;
 	}
 	end_init(&made->end, &made->queue, cancel_destroy);
-	if (parent != NULL)
-		end_pin(&parent->end);
+	cancel_pin(parent);
 	made->parent = parent;
 	made->deadline = deadline;
 	*cancel = made;
 	return DUCT_OK;
+}
+
+void cancel_pin(duct_cancel *cancel)
+{
+	if (cancel != NULL)
+		end_pin(&cancel->end);
+}
+
+void cancel_unpin(duct_cancel *cancel)
+{
+	if (cancel != NULL)
+		end_unpin(&cancel->end);
 }
 
 duct_status duct_cancel_clone(duct_cancel *cancel, duct_cancel **clone)
@@ -79,8 +89,7 @@ bool duct_cancel_raised(const duct_cancel *cancel)
 
 void duct_cancel_free(duct_cancel *cancel)
 {
-	if (cancel != NULL)
-		end_unpin(&cancel->end);
+	cancel_unpin(cancel);
 }
 
 uint32_t cancel_depth(const duct_cancel *cancel)

@@ -22,4 +22,8 @@ duct_time cancel_deadline(const duct_cancel *cancel);
 /* Fills ops with what to wait on: cancel_depth of them. */
 void cancel_ops(duct_cancel *cancel, struct op *ops);
 
+/* Keep the token (or NULL) while others may free its handles. */
+void cancel_pin(duct_cancel *cancel);
+void cancel_unpin(duct_cancel *cancel);
+
 #endif

@@ -305,14 +305,13 @@ static duct_status end_new(duct_channel *channel, const struct end *from, bool i
 	if (end == NULL)
 		return DUCT_NOMEM;
 	end_init(end, &channel->queue, destroy_end);
+	atomic_fetch_add(&channel->references, 1); /* before the new end can be seen to exist */
 	status = open_end(channel, from, is_send);
-	if (status != DUCT_OK) {
-		memory_free(allocator_of(channel), end);
-		return status;
-	}
-	atomic_fetch_add(&channel->references, 1);
-	*handle = end;
-	return DUCT_OK;
+	if (status == DUCT_OK)
+		*handle = end;
+	else
+		destroy_end(end);
+	return status;
 }
 
 static void end_close(struct end *end, bool is_send)
@@ -321,6 +320,7 @@ static void end_close(struct end *end, bool is_send)
 	struct node *wakes = NULL;
 	bool orphaned = false;
 
+	end_pin(end); /* the handle may go once others see that it is closed */
 	queue_lock_both(&channel->queue);
 	if (!end->closed) {
 		end_close_locked(end, is_send, &wakes);
@@ -335,6 +335,7 @@ static void end_close(struct end *end, bool is_send)
 	wakes_notify(wakes);
 	if (orphaned)
 		duct_channel_discard(channel, NULL);
+	end_unpin(end);
 }
 
 duct_status duct_sender_new(duct_channel *channel, duct_sender **sender)

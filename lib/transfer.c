@@ -32,6 +32,22 @@ static duct_status do_until(const struct op *op, duct_time deadline, duct_cancel
 	return queue_fast(op) ? DUCT_OK : wait_for(op, deadline, cancel);
 }
 
+/*
+ * A batch is seen to be under way by the messages that it moved, so it keeps what it works on from its beginning on.  A
+ * single message needs no such care (queue.h).
+ */
+static void batch_begin(struct end *end, duct_cancel *cancel)
+{
+	end_pin(end);
+	cancel_pin(cancel);
+}
+
+static void batch_finish(struct end *end, duct_cancel *cancel)
+{
+	cancel_unpin(cancel);
+	end_unpin(end);
+}
+
 /* Waits until the operation could be done. */
 static duct_status observe_until(const struct op *op, duct_time deadline, duct_cancel *cancel)
 {
@@ -100,6 +116,7 @@ duct_status duct_send_many(duct_sender *sender, const void *messages, size_t cou
 
 	if (sender == NULL || deadline < 0 || (count > 0 && !message_is_valid(&sender->end, messages)))
 		return DUCT_INVALID;
+	batch_begin(&sender->end, cancel);
 	if (count > 0 && duct_cancel_raised(cancel))
 		status = DUCT_CANCELED;
 	while (done < count && status == DUCT_OK) {
@@ -110,6 +127,7 @@ duct_status duct_send_many(duct_sender *sender, const void *messages, size_t cou
 		status = duct_send_until(sender, ring_nth(&sender->end.queue->ring, messages, done), deadline, cancel);
 		done += status == DUCT_OK;
 	}
+	batch_finish(&sender->end, cancel);
 	if (sent != NULL)
 		*sent = done;
 	return status;
@@ -173,6 +191,7 @@ duct_status duct_recv_many(duct_receiver *receiver, void *messages, size_t min, 
 
 	if (receiver == NULL || deadline < 0 || min > max || (max > 0 && !message_is_valid(&receiver->end, messages)))
 		return DUCT_INVALID;
+	batch_begin(&receiver->end, cancel);
 	ring = &receiver->end.queue->ring;
 	if (max > 0 && duct_cancel_raised(cancel))
 		status = DUCT_CANCELED;
@@ -188,6 +207,7 @@ duct_status duct_recv_many(duct_receiver *receiver, void *messages, size_t min, 
 		status = duct_recv_until(receiver, ring_nth(ring, messages, done), deadline, cancel);
 		done += status == DUCT_OK;
 	}
+	batch_finish(&receiver->end, cancel);
 	if (received != NULL)
 		*received = done;
 	return status;

@@ -280,14 +280,10 @@ static bool log_blocked(struct log *log)
 	return admitted;
 }
 
-/* The log that wants to hear of this wait, or NULL: a plain send on a channel that can be full. */
-static struct log *log_of(const struct wait *wait, bool observe)
+/* The log that wants to hear of this wait, or NULL. */
+static struct log *log_of(const struct wait *wait, const struct wait_rules *rules)
 {
-	const struct op *op = &wait->ops[0];
-
-	if (wait->cases != 1 || observe || !op->is_send || op->queue->ring.capacity == 0)
-		return NULL;
-	return op->queue->log;
+	return rules->logged ? wait->ops[0].queue->log : NULL;
 }
 
 /* In every list: until notified, or withdrawn for a reason that is returned. */
@@ -337,7 +333,7 @@ static duct_status wait_turn(struct wait *wait, const struct wait_rules *rules, 
 	for_each_queue(wait, queue_unlock_both);
 	wakes_notify(wakes);
 
-	status = sleep_in_line(wait, &waiter, log_of(wait, rules->observe), rules->deadline, step);
+	status = sleep_in_line(wait, &waiter, log_of(wait, rules), rules->deadline, step);
 	claimed = atomic_load(&waiter.claim);
 	leave_lines(wait, &waiter, claimed);
 	if (status != DUCT_OK)
@@ -428,7 +424,8 @@ static bool spin_until_moved(const struct op *op, _Atomic size_t *word, size_t s
 NOINLINE duct_status wait_for(const struct op *op, duct_time deadline, duct_cancel *cancel)
 {
 	const struct wait_rules rules = with_token((struct wait_rules){
-		.deadline = deadline, .expired = DUCT_TIMEDOUT, .cancel = cancel, .in_order = true });
+		.deadline = deadline, .expired = DUCT_TIMEDOUT, .cancel = cancel, .in_order = true,
+		.logged = op->is_send && op->queue->ring.capacity != 0 });
 	struct end *end = op->end;
 	uint32_t step = 0;
 	duct_status status;

@@ -54,6 +54,7 @@ struct wait_rules {
 	duct_cancel *cancel;
 	bool in_order; /* the first of several ready ones; else one at random */
 	bool observe;  /* do nothing, only tell which one is ready */
+	bool logged;   /* a send that the log of its channel may hear of */
 };
 
 /* Operations on the stack, where nearly all waits find room: a select of 16 cases under a token of four generations. */
