@@ -460,19 +460,25 @@ size_t duct_channel_message_size(const duct_channel *channel)
 	return channel != NULL ? channel->queue.ring.size : 0;
 }
 
+/* To look at a queue its locks are taken, which are no part of what a const channel promises to keep. */
+static struct queue *queue_of(const duct_channel *channel)
+{
+	return (struct queue *)&channel->queue;
+}
+
 size_t duct_channel_len(const duct_channel *channel)
 {
-	return channel != NULL ? queue_len(&channel->queue) : 0;
+	return channel != NULL ? queue_len(queue_of(channel)) : 0;
 }
 
 bool duct_channel_is_full(const duct_channel *channel)
 {
-	return channel != NULL && queue_len(&channel->queue) == channel->queue.ring.capacity;
+	return channel != NULL && queue_len(queue_of(channel)) == channel->queue.ring.capacity;
 }
 
 bool duct_channel_is_empty(const duct_channel *channel)
 {
-	return channel != NULL && queue_len(&channel->queue) == 0;
+	return channel != NULL && queue_len(queue_of(channel)) == 0;
 }
 
 size_t duct_channel_senders(const duct_channel *channel)
@@ -485,20 +491,14 @@ size_t duct_channel_receivers(const duct_channel *channel)
 	return channel != NULL ? atomic_load(&channel->receivers) : 0;
 }
 
-/* Waiting threads are counted under the lock of their list, which is no part of what a const channel promises to keep. */
-static size_t count_waiting(const duct_channel *channel, bool is_send)
-{
-	return channel != NULL ? queue_count_waiting((struct queue *)&channel->queue, is_send) : 0;
-}
-
 size_t duct_channel_waiting_senders(const duct_channel *channel)
 {
-	return count_waiting(channel, true);
+	return channel != NULL ? queue_count_waiting(queue_of(channel), true) : 0;
 }
 
 size_t duct_channel_waiting_receivers(const duct_channel *channel)
 {
-	return count_waiting(channel, false);
+	return channel != NULL ? queue_count_waiting(queue_of(channel), false) : 0;
 }
 
 const char *duct_channel_name(const duct_channel *channel)

@@ -328,14 +328,15 @@ size_t queue_discard_many(struct queue *queue, void *messages, size_t count)
 	return discarded;
 }
 
-size_t queue_len(const struct queue *queue)
+size_t queue_len(struct queue *queue)
 {
-	/* Take first: what was put before is then seen too, and the difference is never negative. */
-	size_t taken = load_acquire(&queue->take.at.position);
-	size_t put = load_acquire(&queue->put.at.position);
-	size_t len = (put - taken) / 2;
+	size_t len;
 
-	return len < queue->ring.capacity ? len : queue->ring.capacity;
+	/* Without the locks a position may lag behind its slot's word, and the difference could be anything. */
+	queue_lock_both(queue);
+	len = (load_relaxed(&queue->put.at.position) - load_relaxed(&queue->take.at.position)) / 2;
+	queue_unlock_both(queue);
+	return len;
 }
 
 /* ---- Under both locks ------------------------------------------------------------------------------------------ */

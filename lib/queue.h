@@ -201,11 +201,16 @@ static inline bool queue_looks_ready(const struct op *op)
 	const struct queue *queue = op->queue;
 	const struct side *side = op->is_send ? &queue->put : &queue->take;
 
-	if (load_acquire(&op->end->closed))
-		return true;
+	bool ready;
+
 	if (queue->ring.capacity == 0)
-		return load_acquire(&side->waiting) != NULL || load_acquire(&side->at.ended);
-	return op->is_send ? ring_looks_puttable(&queue->ring, &side->at) : ring_looks_takable(&queue->ring, &side->at);
+		ready = load_acquire(&side->waiting) != NULL || load_acquire(&side->at.ended);
+	else if (op->is_send)
+		ready = ring_looks_puttable(&queue->ring, &side->at);
+	else
+		ready = ring_looks_takable(&queue->ring, &side->at);
+	/* Last, since it only ever goes one way: not closed now was not closed then. */
+	return ready || load_acquire(&op->end->closed);
 }
 
 /* The word of the slot where the operation will happen.  For the one who holds the lock of its side. */
@@ -216,8 +221,8 @@ static inline _Atomic size_t *queue_next_word(const struct op *op)
 	return ring_word(&op->queue->ring, load_relaxed(&side->at.slot));
 }
 
-/* Messages queued: a snapshot. */
-size_t queue_len(const struct queue *queue);
+/* Messages queued; takes both locks. */
+size_t queue_len(struct queue *queue);
 
 /* ---- With both locks ------------------------------------------------------------------------------------------- */
 

@@ -1,0 +1,519 @@
+/*
+ * SPDX-License-Identifier: MIT
+ * SPDX-FileCopyrightText: The Duct authors
+ *
+ * A checker for linearizability, and for what linearizability does not see.
+ *
+ * Each operation of a history takes effect at one instant between its call and its return; the checker looks for an order of
+ * these instants in which a plain model of the channels gives the results that were seen.  It picks, among the operations
+ * called before the first return of those left, one that the model allows next, and goes on from there; what failed before
+ * is remembered by the set of operations done and the state (Wing and Gong, with Lowe's memory).
+ *
+ *   - Both channels are one history, and a select is one operation over all its cases.  A call that did not wait, or that
+ *     timed out, needs one instant at which none of its cases was ready.
+ *   - At capacity 0 a send and a receive take effect together.  A send or a receive that comes while its partner sleeps may
+ *     not say that there was none.
+ *   - First come, first served: nobody overtakes an operation whose thread slept on the same side of the same channel when
+ *     the later one was called.
+ *   - A batch is a chain of single operations.
+ *   - A discard is three: it counts what is queued, drops messages one by one while others may take theirs, and ends with
+ *     as many dropped as counted, or with the channel found empty.
+ *   - A token that was raised before the call means CANCELED: the caller of the oracle checks that.  CANCELED means that a
+ *     token was raised before the return.  It has no effect, as everything else that is not OK.
+ *   - At rest no operation that is still pending may be possible, none may have had an effect, and only those that may wait
+ *     may be pending.  This is how a lost wake-up shows, without anybody having said which operations must end.
+ *
+ * Asleep is what the explorer sees: waiting on a condition variable.
+ */
+#include "oracle.h"
+
+#include "explorer.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+#define THREADS 5
+#define REMEMBERED 8192 /* a power of two */
+
+/* The state of the model, without padding, so that states compare as bytes. */
+union state {
+	struct {
+		uint32_t ends;                /* open */
+		uint8_t closed[CHANNELS];     /* 1 + the reason */
+		uint8_t length[CHANNELS];
+		uint8_t raised;               /* tokens */
+		uint8_t discarding[THREADS];  /* how many messages each thread's discard still may drop */
+		uint8_t unused[2];
+		uint8_t queued[CHANNELS][MAX_CAPACITY + 1];
+	};
+	uint64_t words[4];
+};
+
+_Static_assert(sizeof(union state) == 32, "the state has padding");
+
+struct memory {
+	uint64_t done;
+	union state state;
+	unsigned check;
+};
+
+struct operation history[MAX_OPERATIONS];
+int history_length;
+long history_clock, oracle_checks, oracle_visits;
+
+static struct memory memories[REMEMBERED];
+static unsigned check;
+static struct beginning start;
+
+/* ---- The history ------------------------------------------------------------------------------------------------------ */
+
+void oracle_begin(const struct beginning *beginning)
+{
+	start = *beginning;
+	history_length = 0;
+	history_clock = 0;
+}
+
+static bool waits(enum kind kind)
+{
+	return kind == MOVE || kind == READY;
+}
+
+static uint64_t sleeping_moves(void)
+{
+	uint64_t set = 0;
+
+	for (int i = 0; i < history_length; i++) {
+		const struct operation *operation = &history[i];
+
+		if (operation->status == PENDING && !operation->may && operation->kind == MOVE
+		    && explorer_asleep(operation->thread))
+			set |= UINT64_C(1) << i;
+	}
+	return set;
+}
+
+struct operation *oracle_call(enum kind kind, struct part part)
+{
+	struct operation *operation = &history[history_length];
+
+	EXPLORER_CHECK(history_length < MAX_OPERATIONS);
+	memset(operation, 0, sizeof *operation);
+	operation->kind = kind;
+	operation->part_count = 1;
+	operation->parts[0] = part;
+	operation->status = PENDING;
+	operation->after = -1;
+	operation->thread = explorer_self();
+	operation->slept = sleeping_moves();
+	operation->call = ++history_clock;
+	operation->returned = LONG_MAX;
+	history_length++;
+	return operation;
+}
+
+void oracle_return(struct operation *operation, int status, int chosen)
+{
+	operation->returned = ++history_clock;
+	operation->status = status;
+	operation->chosen = chosen;
+}
+
+/* ---- The model -------------------------------------------------------------------------------------------------------- */
+
+static bool is_open(const union state *state, const struct part *part)
+{
+	return (state->ends & END_BIT(part->is_send, part->channel, part->slot)) != 0;
+}
+
+static bool has_receivers(const union state *state, int channel)
+{
+	return (state->ends & ENDS_OF(false, channel)) != 0;
+}
+
+/* The send or receive would end without moving a message. */
+static bool is_over(const union state *state, const struct part *part)
+{
+	if (!is_open(state, part))
+		return true;
+	if (part->is_send)
+		return state->closed[part->channel] != 0 || !has_receivers(state, part->channel);
+	return state->closed[part->channel] != 0 && state->length[part->channel] == 0;
+}
+
+/* It could move a message to or from the queue. */
+static bool can_move(const union state *state, const struct part *part)
+{
+	if (is_over(state, part))
+		return false;
+	return part->is_send ? state->length[part->channel] < start.capacity[part->channel] : state->length[part->channel] > 0;
+}
+
+static bool possible(const union state *state, const struct part *part)
+{
+	return is_over(state, part) || can_move(state, part);
+}
+
+static bool is_done(uint64_t done, int i)
+{
+	return (done >> i & 1) != 0;
+}
+
+/* Its turn has come in the chain of its call. */
+static bool is_next(uint64_t done, int i)
+{
+	return !is_done(done, i) && (history[i].after < 0 || is_done(done, history[i].after));
+}
+
+static bool opposite(const struct part *a, const struct part *b)
+{
+	return a->channel == b->channel && a->is_send != b->is_send;
+}
+
+/* The operation moves nothing but over this part, or is not known to. */
+static bool may_end_by(const struct operation *operation, int part)
+{
+	return operation->status == PENDING || (operation->status == DUCT_OK && operation->chosen == part);
+}
+
+/* At capacity 0: somebody who slept when the operation was called, and has not ended yet, could have met this part. */
+static bool met_sleeper(uint64_t done, const struct operation *operation, const struct part *part)
+{
+	if (start.capacity[part->channel] != 0)
+		return false;
+	for (int i = 0; i < history_length; i++) {
+		if (!(operation->slept >> i & 1) || is_done(done, i))
+			continue;
+		for (int k = 0; k < history[i].part_count; k++)
+			if (opposite(part, &history[i].parts[k]) && may_end_by(&history[i], k))
+				return true;
+	}
+	return false;
+}
+
+/* An instant at which none of its cases was ready. */
+static bool found_nothing(const union state *state, uint64_t done, const struct operation *operation)
+{
+	for (int i = 0; i < operation->part_count; i++)
+		if (possible(state, &operation->parts[i]) || met_sleeper(done, operation, &operation->parts[i]))
+			return false;
+	return true;
+}
+
+/* At capacity 0: somebody else could be waiting at the other side, called before the first return of those left. */
+static bool partner_waits(uint64_t done, const struct operation *operation, const struct part *part, long first_return)
+{
+	if (start.capacity[part->channel] != 0)
+		return false;
+	for (int i = 0; i < history_length; i++) {
+		const struct operation *other = &history[i];
+
+		if (other == operation || !is_next(done, i) || other->kind != MOVE || other->never_waits
+		    || other->status == ERASED || other->call > first_return)
+			continue;
+		for (int k = 0; k < other->part_count; k++)
+			if (opposite(part, &other->parts[k]))
+				return true;
+	}
+	return false;
+}
+
+static bool apply_move(union state *state, const struct part *part)
+{
+	uint8_t *queued = state->queued[part->channel];
+	uint8_t *length = &state->length[part->channel];
+
+	if (!can_move(state, part))
+		return false;
+	if (part->is_send) {
+		queued[(*length)++] = part->value;
+		return true;
+	}
+	if (queued[0] != part->value)
+		return false;
+	memmove(queued, queued + 1, --*length);
+	queued[*length] = 0;
+	return true;
+}
+
+static bool apply_closed(const union state *state, const struct part *part)
+{
+	if (!is_open(state, part))
+		return true;
+	return state->closed[part->channel] != 0 && (part->is_send || state->length[part->channel] == 0);
+}
+
+/* What a call that may wait says of its chosen case or, with no case chosen, of all. */
+static bool apply_waiting(union state *state, uint64_t done, const struct operation *operation, long first_return)
+{
+	const struct part *part = &operation->parts[operation->status == PENDING ? 0 : operation->chosen];
+
+	switch (operation->status) {
+	case PENDING:
+	case DUCT_OK:
+		if (operation->kind == READY)
+			return can_move(state, part)
+			    || (!is_over(state, part) && partner_waits(done, operation, part, first_return));
+		return apply_move(state, part);
+	case DUCT_CLOSED:
+		return apply_closed(state, part);
+	case DUCT_NO_RECEIVERS:
+		return part->is_send && !has_receivers(state, part->channel);
+	case DUCT_CANCELED:
+		return operation->expired || (state->raised & operation->tokens) != 0;
+	default:
+		return found_nothing(state, done, operation);
+	}
+}
+
+static bool apply_drop(union state *state, const struct operation *operation)
+{
+	const struct part *part = &operation->parts[0];
+	uint8_t *queued = state->queued[part->channel];
+	uint8_t *length = &state->length[part->channel];
+
+	if (*length == 0 || queued[0] != part->value || state->discarding[operation->thread] == 0)
+		return false;
+	state->discarding[operation->thread]--;
+	memmove(queued, queued + 1, --*length);
+	queued[*length] = 0;
+	return true;
+}
+
+/* The operation's effect, if the model allows it now. */
+static bool apply(union state *state, uint64_t done, const struct operation *operation, long first_return)
+{
+	const struct part *part = &operation->parts[0];
+
+	switch (operation->kind) {
+	case MOVE:
+	case READY:
+		return apply_waiting(state, done, operation, first_return);
+	case CLOSE:
+		if (state->closed[part->channel] == 0)
+			state->closed[part->channel] = (uint8_t)(1 + part->value);
+		return true;
+	case CLOSE_END:
+		state->ends &= ~END_BIT(part->is_send, part->channel, part->slot);
+		return true;
+	case RAISE:
+		state->raised |= operation->tokens;
+		return true;
+	case LENGTH:
+		return state->length[part->channel] == part->value;
+	case COUNT:
+		state->discarding[operation->thread] = state->length[part->channel];
+		return true;
+	case DROP:
+		return apply_drop(state, operation);
+	case DISCARDED:
+		if (state->discarding[operation->thread] != 0 && state->length[part->channel] != 0)
+			return false;
+		state->discarding[operation->thread] = 0;
+		return true;
+	}
+	return false;
+}
+
+/* Somebody who slept on the same side when this was called has not been served. */
+static bool overtakes(uint64_t done, const struct operation *operation)
+{
+	const struct part *part = &operation->parts[operation->chosen];
+
+	if (operation->kind != MOVE || operation->status != DUCT_OK)
+		return false;
+	for (int i = 0; i < history_length; i++) {
+		if (!(operation->slept >> i & 1) || is_done(done, i))
+			continue;
+		for (int k = 0; k < history[i].part_count; k++) {
+			const struct part *slept = &history[i].parts[k];
+
+			if (may_end_by(&history[i], k) && slept->channel == part->channel && slept->is_send == part->is_send)
+				return true;
+		}
+	}
+	return false;
+}
+
+/* ---- At rest ---------------------------------------------------------------------------------------------------------- */
+
+/* Two pending calls stand on both sides of a channel of capacity 0; at least the second would move a message. */
+static bool could_meet(const union state *state, const struct operation *a, const struct operation *b)
+{
+	if (b->kind != MOVE || a->thread == b->thread)
+		return false;
+	for (int i = 0; i < a->part_count; i++)
+		for (int k = 0; k < b->part_count; k++)
+			if (opposite(&a->parts[i], &b->parts[k]) && start.capacity[a->parts[i].channel] == 0
+			    && !is_over(state, &a->parts[i]) && !is_over(state, &b->parts[k]))
+				return true;
+	return false;
+}
+
+static bool could_end(const union state *state, uint64_t done, const struct operation *operation)
+{
+	if (!waits(operation->kind) || operation->never_waits || (state->raised & operation->tokens) != 0)
+		return true;
+	for (int i = 0; i < operation->part_count; i++)
+		if (possible(state, &operation->parts[i]))
+			return true;
+	for (int i = 0; i < history_length; i++)
+		if (is_next(done, i) && could_meet(state, operation, &history[i]))
+			return true;
+	return false;
+}
+
+static bool rests(const union state *state, uint64_t done)
+{
+	for (int i = 0; i < history_length; i++)
+		if (is_next(done, i) && could_end(state, done, &history[i]))
+			return false;
+	return true;
+}
+
+/* ---- The search ------------------------------------------------------------------------------------------------------- */
+
+static struct memory *memory_of(uint64_t done, const union state *state)
+{
+	uint64_t hash = done * UINT64_C(0x9e3779b97f4a7c15);
+
+	for (int i = 0; i < 4; i++)
+		hash = (hash ^ state->words[i]) * UINT64_C(0xff51afd7ed558ccd);
+	return &memories[(hash >> 32) % REMEMBERED];
+}
+
+static bool can_come_next(uint64_t done, int i, long first_return)
+{
+	const struct operation *operation = &history[i];
+
+	return is_next(done, i) && operation->call <= first_return && (operation->status != PENDING || operation->may)
+	    && !overtakes(done, operation);
+}
+
+static bool search(uint64_t done, const union state *state, bool at_rest);
+
+/* A send over capacity 0 takes effect together with a receive. */
+static bool search_pairs(uint64_t done, const union state *state, bool at_rest, int sender, long first_return)
+{
+	const struct operation *send = &history[sender];
+	const struct part *sent = &send->parts[send->chosen];
+
+	if (send->kind != MOVE || (send->status != DUCT_OK && send->status != PENDING) || !sent->is_send
+	    || start.capacity[sent->channel] != 0 || is_over(state, sent))
+		return false;
+	for (int i = 0; i < history_length; i++) {
+		const struct operation *receive = &history[i];
+		const struct part *received = &receive->parts[receive->chosen];
+
+		if (i == sender || receive->kind != MOVE || receive->status != DUCT_OK || !opposite(sent, received)
+		    || received->value != sent->value || is_over(state, received)
+		    || !can_come_next(done, i, first_return))
+			continue;
+		if (search(done | UINT64_C(1) << sender | UINT64_C(1) << i, state, at_rest))
+			return true;
+	}
+	return false;
+}
+
+static bool search_from(uint64_t done, const union state *state, bool at_rest, long first_return)
+{
+	for (int i = 0; i < history_length; i++) {
+		union state next = *state;
+
+		if (!can_come_next(done, i, first_return))
+			continue;
+		if (apply(&next, done, &history[i], first_return)
+		    && search(done | UINT64_C(1) << i, &next, at_rest))
+			return true;
+		if (search_pairs(done, state, at_rest, i, first_return))
+			return true;
+	}
+	return false;
+}
+
+static bool search(uint64_t done, const union state *state, bool at_rest)
+{
+	struct memory *memory;
+	long first_return = LONG_MAX;
+	bool complete = true;
+
+	for (int i = 0; i < history_length; i++) {
+		if (is_done(done, i))
+			continue;
+		if (history[i].status != PENDING)
+			complete = false;
+		if (history[i].returned < first_return)
+			first_return = history[i].returned;
+	}
+	if (complete && (!at_rest || rests(state, done)))
+		return true;
+	memory = memory_of(done, state);
+	if (memory->check == check && memory->done == done && memcmp(&memory->state, state, sizeof *state) == 0)
+		return false;
+	oracle_visits++;
+	if (search_from(done, state, at_rest, first_return))
+		return true;
+	memory->check = check;
+	memory->done = done;
+	memory->state = *state;
+	return false;
+}
+
+/* A batch that still waits has received what its buffer shows. */
+static void settle_batches(void)
+{
+	for (int i = 0; i < history_length; i++) {
+		struct operation *operation = &history[i];
+
+		if (operation->status != PENDING || operation->received == NULL || *operation->received == UNTOUCHED)
+			continue;
+		operation->status = DUCT_OK;
+		operation->chosen = 0;
+		operation->parts[0].value = (uint8_t)*operation->received;
+	}
+}
+
+bool oracle_allows(bool at_rest)
+{
+	union state state = { .words = { 0 } };
+	uint64_t erased = 0;
+
+	check++;
+	oracle_checks++;
+	settle_batches();
+	state.ends = start.ends;
+	memcpy(state.length, start.length, sizeof state.length);
+	memcpy(state.queued, start.queued, sizeof state.queued);
+	for (int i = 0; i < history_length; i++)
+		if (history[i].status == ERASED)
+			erased |= UINT64_C(1) << i;
+	return search(erased, &state, at_rest);
+}
+
+/* ---- For people ------------------------------------------------------------------------------------------------------- */
+
+static const char *status_text(const struct operation *operation)
+{
+	if (operation->status == PENDING)
+		return "pending";
+	return operation->status == ERASED ? "never was" : duct_strerror((duct_status)operation->status);
+}
+
+void oracle_print(void)
+{
+	static const char *const names[] = { "move", "ready", "close", "close end", "raise", "length", "count", "drop",
+		"discarded" };
+
+	for (int i = 0; i < history_length; i++) {
+		const struct operation *operation = &history[i];
+
+		printf("    %2d T%d [%3ld, %3ld] %-9s", i, operation->thread, operation->call,
+		    operation->returned == LONG_MAX ? -1 : operation->returned, names[operation->kind]);
+		for (int k = 0; k < operation->part_count; k++)
+			printf(" %s%d.%d:%d%s", operation->parts[k].is_send ? "s" : "r", operation->parts[k].channel,
+			    operation->parts[k].slot, operation->parts[k].value,
+			    operation->part_count > 1 && operation->chosen == k && operation->status == DUCT_OK ? "*" : "");
+		printf("  %s%s\n", status_text(operation), operation->never_waits ? " (never waits)" : "");
+	}
+}

@@ -1,0 +1,100 @@
+/*
+ * SPDX-License-Identifier: MIT
+ * SPDX-FileCopyrightText: The Duct authors
+ *
+ * Small programs over the public API: what they are, how they are written down, and how one is run; program.c.
+ */
+#ifndef TEST_SCHEDULE_PROGRAM_H
+#define TEST_SCHEDULE_PROGRAM_H
+
+#include "oracle.h"
+
+#include <stddef.h>
+
+#define MAX_THREADS 4
+#define MAX_STEPS 3
+#define MAX_BATCH 3
+
+enum verb {
+	SEND,
+	RECV,
+	SELECT,
+	SEND_MANY,
+	RECV_MANY,
+	WAIT_SEND,
+	WAIT_RECV,
+	CLOSE_CHANNEL,
+	DISCARD_CHANNEL,
+	CLOSE_SENDER,
+	CLOSE_RECEIVER,
+	FREE_SENDER,
+	FREE_RECEIVER,
+	RAISE_TOKEN,
+	LOOK_LENGTH
+};
+
+/* How long a call waits. */
+enum form {
+	PLAIN,
+	TRY,
+	UNTIL, /* a deadline soon */
+	PAST   /* a deadline that has passed */
+};
+
+/* Tokens; TIMED has a deadline and ROOT for a parent. */
+enum token { NO_TOKEN, ROOT, TIMED };
+
+struct step_case {
+	uint8_t channel;
+	bool is_send, own;
+};
+
+struct step {
+	enum verb verb;
+	enum form form;
+	enum token token;
+	unsigned flags; /* of a select */
+	int channel;
+	bool own;       /* through the thread's own end, not the shared one */
+	int min, max;   /* of a batch */
+	int case_count;
+	struct step_case cases[MAX_CASES];
+};
+
+struct program {
+	int capacity[CHANNELS], prefilled[CHANNELS];
+	int thread_count, step_count[MAX_THREADS];
+	struct step steps[MAX_THREADS][MAX_STEPS];
+};
+
+/*
+ * A program as text: the capacities, how much each channel holds at the start, and the threads' steps between bars.
+ *
+ *     s0 r0             send to, receive from channel 0
+ *     [s0r1]            select; p[..] in order of priority; w[..] only tells what is ready
+ *     m0*3 n0*1-3       send 3; receive at least 1 and at most 3
+ *     as0 ar0           wait until a send, a receive would not wait
+ *     x0 d0 l0          close, discard, look at the length of the channel
+ *     S0 R0 fS0 fR0     close, free the sender, the receiver
+ *     k K               raise the root token, the timed one
+ *
+ * Before a step: t tries, u has a deadline, v one that has passed, c and C give the root or the timed token.  After a channel:
+ * ' goes through the thread's own end.  Programs with a mistake are refused.
+ */
+bool program_parse(struct program *program, const char *text);
+void program_format(const struct program *program, char *text, size_t size);
+
+/* The most operations that the history of a step can have. */
+int step_operations(const struct program *program, const struct step *step);
+
+/* Runs it once, under the explorer, and fails the execution if the oracle does not allow what happened. */
+extern struct program program_current;
+void program_run(void);
+
+/* For exploration.quiescent. */
+bool program_quiescent(void);
+
+/* Executions that ended with threads left waiting, as they should have. */
+extern long program_rests;
+
+#endif

@@ -1,0 +1,365 @@
+/*
+ * SPDX-License-Identifier: MIT
+ * SPDX-FileCopyrightText: The Duct authors
+ *
+ * The run-time library of code that was compiled with -fsanitize=thread but linked without libtsan.
+ *
+ * Every plain access and every atomic of the code under test comes here first.  Each is a point of the explorer, and a
+ * detector with vector clocks reports two accesses of the same bytes, one of them a write, that nothing orders: neither a
+ * mutex, nor a release that an acquire read, nor the start or end of a thread.  So a missing release is found though the
+ * executions themselves are sequentially consistent.
+ *
+ * Bytes are kept by granules of four with a mask: granules of eight would let two neighbouring ints share one clock and
+ * report races that are none.
+ *
+ * A store that is not a release takes away what earlier releases of the same atomic gave: who reads it acquires nothing.
+ * A read-modify-write continues them.  A fence counts as a read-modify-write of one place that all fences share.
+ *
+ * Copies of a size that the compiler does not know go through memcpy, which is not instrumented: code under test is compiled
+ * with -Dmemcpy=race_memcpy and its like.  A copy is made in two halves, with a point between them.
+ */
+#include "race.h"
+
+#include "explorer.h"
+#include "heap.h"
+
+#include <stdint.h>
+#include <string.h>
+
+#define GRANULES 16384 /* powers of two */
+#define OBJECTS 4096
+
+struct granule {
+	uintptr_t address;
+	unsigned execution; /* in use only if this one */
+	unsigned written[EXPLORER_THREADS], read[EXPLORER_THREADS]; /* each thread's clock at its last access */
+	unsigned char written_mask[EXPLORER_THREADS], read_mask[EXPLORER_THREADS];
+};
+
+struct object {
+	const void *address;
+	unsigned execution;
+	unsigned clock[EXPLORER_THREADS];
+};
+
+bool race_points = true;
+
+static struct granule granules[GRANULES];
+static struct object objects[OBJECTS];
+static unsigned execution;
+static unsigned clocks[EXPLORER_THREADS][EXPLORER_THREADS];
+
+/* ---- What orders threads ---------------------------------------------------------------------------------------------- */
+
+static unsigned place(uintptr_t address)
+{
+	return (unsigned)(address * UINT64_C(0x9e3779b97f4a7c15) >> 40);
+}
+
+static struct object *object_at(const void *address)
+{
+	unsigned i = place((uintptr_t)address) % OBJECTS;
+
+	while (objects[i].execution == execution && objects[i].address != address)
+		i = (i + 1) % OBJECTS;
+	if (objects[i].execution != execution) {
+		memset(&objects[i], 0, sizeof objects[i]);
+		objects[i].execution = execution;
+		objects[i].address = address;
+	}
+	return &objects[i];
+}
+
+void race_reset(void)
+{
+	execution++;
+	memset(clocks, 0, sizeof clocks);
+	clocks[0][0] = 1;
+}
+
+void race_acquire(int thread, const void *address)
+{
+	const struct object *object = object_at(address);
+
+	for (int i = 0; i < EXPLORER_THREADS; i++)
+		if (clocks[thread][i] < object->clock[i])
+			clocks[thread][i] = object->clock[i];
+}
+
+void race_release(int thread, const void *address)
+{
+	struct object *object = object_at(address);
+
+	for (int i = 0; i < EXPLORER_THREADS; i++)
+		if (object->clock[i] < clocks[thread][i])
+			object->clock[i] = clocks[thread][i];
+	clocks[thread][thread]++;
+}
+
+void race_fork(int parent, int child)
+{
+	memcpy(clocks[child], clocks[parent], sizeof clocks[child]);
+	clocks[child][child]++;
+	clocks[parent][parent]++;
+}
+
+/* ---- Plain accesses --------------------------------------------------------------------------------------------------- */
+
+static struct granule *granule_at(uintptr_t address)
+{
+	unsigned i = place(address) % GRANULES;
+
+	while (granules[i].execution == execution && granules[i].address != address)
+		i = (i + 1) % GRANULES;
+	if (granules[i].execution != execution) {
+		memset(granules[i].written_mask, 0, sizeof granules[i].written_mask);
+		memset(granules[i].read_mask, 0, sizeof granules[i].read_mask);
+		granules[i].execution = execution;
+		granules[i].address = address;
+	}
+	return &granules[i];
+}
+
+static void report(uintptr_t address, bool write, const void *pc, int other, bool other_write)
+{
+	explorer_fail("data race at %p: %s by T%d (pc %p), %s by T%d", (void *)address, write ? "write" : "read",
+	    explorer_self(), pc, other_write ? "write" : "read", other);
+}
+
+static void granule_access(uintptr_t address, unsigned char mask, bool write, const void *pc)
+{
+	struct granule *granule = granule_at(address);
+	int self = explorer_self();
+
+	for (int i = 0; i < explorer_threads(); i++) {
+		if (i == self)
+			continue;
+		if ((granule->written_mask[i] & mask) != 0 && granule->written[i] > clocks[self][i])
+			report(address, write, pc, i, true);
+		if (write && (granule->read_mask[i] & mask) != 0 && granule->read[i] > clocks[self][i])
+			report(address, write, pc, i, false);
+	}
+	if (write) {
+		granule->written[self] = clocks[self][self];
+		granule->written_mask[self] |= mask;
+	} else {
+		granule->read[self] = clocks[self][self];
+		granule->read_mask[self] |= mask;
+	}
+}
+
+static void access_range(const void *memory, size_t size, bool write, const void *pc)
+{
+	uintptr_t begin = (uintptr_t)memory, end = begin + size;
+
+	heap_check(memory, size);
+	for (uintptr_t address = begin & ~(uintptr_t)3; address < end; address += 4) {
+		unsigned first = address < begin ? (unsigned)(begin - address) : 0;
+		unsigned last = end - address < 4 ? (unsigned)(end - address) : 4;
+
+		granule_access(address, (unsigned char)(0xfu << first & 0xfu >> (4 - last)), write, pc);
+	}
+}
+
+static void access_at_point(const void *memory, size_t size, bool write, const void *pc)
+{
+	if (race_points)
+		explorer_point(write ? "write" : "read", memory);
+	access_range(memory, size, write, pc);
+}
+
+void race_free(const void *memory, size_t size, const void *pc)
+{
+	access_range(memory, size, true, pc);
+}
+
+#define CALLER __builtin_return_address(0)
+
+#define PLAIN(size_) \
+	void __tsan_read##size_(void *memory) { access_at_point(memory, size_, false, CALLER); } \
+	void __tsan_write##size_(void *memory) { access_at_point(memory, size_, true, CALLER); } \
+	void __tsan_unaligned_read##size_(void *memory) { access_at_point(memory, size_, false, CALLER); } \
+	void __tsan_unaligned_write##size_(void *memory) { access_at_point(memory, size_, true, CALLER); } \
+	void __tsan_volatile_read##size_(void *memory) { access_at_point(memory, size_, false, CALLER); } \
+	void __tsan_volatile_write##size_(void *memory) { access_at_point(memory, size_, true, CALLER); }
+
+PLAIN(1)
+PLAIN(2)
+PLAIN(4)
+PLAIN(8)
+PLAIN(16)
+
+void __tsan_read_range(void *memory, size_t size)
+{
+	access_at_point(memory, size, false, CALLER);
+}
+
+void __tsan_write_range(void *memory, size_t size)
+{
+	access_at_point(memory, size, true, CALLER);
+}
+
+void __tsan_init(void)
+{
+}
+
+void __tsan_func_entry(void *pc)
+{
+	(void)pc;
+}
+
+void __tsan_func_exit(void)
+{
+}
+
+/* Both halves are read before either is written, so that overlapping ranges come out as memmove has them. */
+void *race_memmove(void *to, const void *from, size_t size)
+{
+	size_t half = size > 8 ? size / 2 : size;
+	unsigned char *target = to;
+	const unsigned char *source = from;
+	unsigned char held[1024];
+
+	if (size == 0)
+		return to;
+	if (size > sizeof held) {
+		access_at_point(from, size, false, CALLER);
+		access_at_point(to, size, true, CALLER);
+		return memmove(to, from, size);
+	}
+	access_at_point(source, half, false, CALLER);
+	memcpy(held, source, half);
+	if (half < size)
+		access_at_point(source + half, size - half, false, CALLER);
+	memcpy(held + half, source + half, size - half);
+	access_at_point(target, half, true, CALLER);
+	memcpy(target, held, half);
+	if (half < size)
+		access_at_point(target + half, size - half, true, CALLER);
+	memcpy(target + half, held + half, size - half);
+	return to;
+}
+
+void *race_memcpy(void *to, const void *from, size_t size)
+{
+	return race_memmove(to, from, size);
+}
+
+void *race_memset(void *to, int byte, size_t size)
+{
+	access_at_point(to, size, true, CALLER);
+	return memset(to, byte, size);
+}
+
+/* ---- Atomics ---------------------------------------------------------------------------------------------------------- */
+
+static bool acquires(int order)
+{
+	return order != __ATOMIC_RELAXED && order != __ATOMIC_RELEASE;
+}
+
+static bool releases(int order)
+{
+	return order != __ATOMIC_RELAXED && order != __ATOMIC_ACQUIRE && order != __ATOMIC_CONSUME;
+}
+
+static void atomic_load(const volatile void *address, size_t size, int order)
+{
+	explorer_point("load", (const void *)address);
+	heap_check((const void *)address, size);
+	if (acquires(order))
+		race_acquire(explorer_self(), (const void *)address);
+}
+
+static void atomic_store(const volatile void *address, size_t size, int order)
+{
+	struct object *object;
+
+	explorer_point("store", (const void *)address);
+	heap_check((const void *)address, size);
+	object = object_at((const void *)address);
+	memset(object->clock, 0, sizeof object->clock);
+	if (releases(order))
+		race_release(explorer_self(), (const void *)address);
+}
+
+static void order_modify(const void *address, int order)
+{
+	if (acquires(order))
+		race_acquire(explorer_self(), address);
+	if (releases(order))
+		race_release(explorer_self(), address);
+}
+
+static void atomic_modify(const volatile void *address, size_t size, int order, const char *what)
+{
+	explorer_point(what, (const void *)address);
+	heap_check((const void *)address, size);
+	order_modify((const void *)address, order);
+}
+
+#define ATOMIC_MODIFY(bits_, type_, name_, new_) \
+	type_ __tsan_atomic##bits_##_##name_(volatile type_ *at, type_ value, int order) \
+	{ \
+		type_ old; \
+		atomic_modify(at, sizeof *at, order, #name_); \
+		old = *at; \
+		*at = (type_)(new_); \
+		return old; \
+	}
+
+#define ATOMIC(bits_, type_) \
+	type_ __tsan_atomic##bits_##_load(const volatile type_ *at, int order) \
+	{ \
+		atomic_load(at, sizeof *at, order); \
+		return *at; \
+	} \
+	void __tsan_atomic##bits_##_store(volatile type_ *at, type_ value, int order) \
+	{ \
+		atomic_store(at, sizeof *at, order); \
+		*at = value; \
+	} \
+	ATOMIC_MODIFY(bits_, type_, exchange, value) \
+	ATOMIC_MODIFY(bits_, type_, fetch_add, old + value) \
+	ATOMIC_MODIFY(bits_, type_, fetch_sub, old - value) \
+	ATOMIC_MODIFY(bits_, type_, fetch_or, old | value) \
+	ATOMIC_MODIFY(bits_, type_, fetch_and, old & value) \
+	ATOMIC_MODIFY(bits_, type_, fetch_xor, old ^ value) \
+	int __tsan_atomic##bits_##_compare_exchange_strong(volatile type_ *at, type_ *expected, type_ value, int order, \
+	    int failure_order) \
+	{ \
+		explorer_point("compare_exchange", (const void *)at); \
+		heap_check((const void *)at, sizeof *at); \
+		if (*at == *expected) { \
+			order_modify((const void *)at, order); \
+			*at = value; \
+			return 1; \
+		} \
+		if (acquires(failure_order)) \
+			race_acquire(explorer_self(), (const void *)at); \
+		*expected = *at; \
+		return 0; \
+	} \
+	int __tsan_atomic##bits_##_compare_exchange_weak(volatile type_ *at, type_ *expected, type_ value, int order, \
+	    int failure_order) \
+	{ \
+		return __tsan_atomic##bits_##_compare_exchange_strong(at, expected, value, order, failure_order); \
+	}
+
+ATOMIC(8, unsigned char)
+ATOMIC(16, unsigned short)
+ATOMIC(32, unsigned)
+ATOMIC(64, unsigned long long)
+
+void __tsan_atomic_thread_fence(int order)
+{
+	static int everybody;
+
+	explorer_point("fence", NULL);
+	order_modify(&everybody, order);
+}
+
+void __tsan_atomic_signal_fence(int order)
+{
+	(void)order;
+}
