@@ -447,7 +447,8 @@ bool duct_channel_is_closed(const duct_channel *channel)
 
 int duct_channel_reason(const duct_channel *channel)
 {
-	return channel != NULL ? atomic_load(&channel->reason) : 0;
+	/* The reason is stored ahead of the closing, which it must not be seen before. */
+	return channel != NULL && is_closed(channel) ? atomic_load(&channel->reason) : 0;
 }
 
 size_t duct_channel_capacity(const duct_channel *channel)

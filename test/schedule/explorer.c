@@ -7,7 +7,7 @@
  * The program under test is linked with -Wl,--wrap= for the calls below, so its threads become fibers on one kernel thread,
  * and each call, and each memory access of instrumented code (race.c), becomes a point at which the explorer says who runs
  * next.  It decides all that the system leaves open: the order of threads, which waiter a signal wakes, spurious wake-ups,
- * whether a timed wait times out.  So a lost wake-up is not a hang but a finding: no thread can run.  It finds as well what
+ * whether a timed wait times out, what fails for want of resources.  So a lost wake-up is not a hang but a finding: no thread can run.  It finds as well what
  * glibc lets pass: an unlock by a stranger, a wait without the mutex, any use of a destroyed object.
  *
  * Time is virtual.  The clock gains a nanosecond with each reading and stands still otherwise; a timed wait times out when
@@ -106,6 +106,8 @@ static long trace_count;
 
 static uint64_t random_state;
 static int steps, spurious_left, live_objects;
+static bool gives_way; /* the running thread, at this step */
+static int failures_left, failures[EXPLORER_THREADS];
 static int change_steps[MAX_CHANGES], lowest_priority;
 static int64_t virtual_now;
 
@@ -291,6 +293,27 @@ int explorer_choose(int count)
 	return count > 1 ? choose(count, false) : 0;
 }
 
+void explorer_allow_failures(int count)
+{
+	failures_left = count;
+}
+
+int explorer_failures(int thread)
+{
+	return failures[thread];
+}
+
+bool explorer_fails(void)
+{
+	if (exploration == NULL || failures_left == 0 || running == 0)
+		return false;
+	if (explorer_choose(exploration->strategy == EXPLORE_EXHAUSTIVE ? 2 : 3) != 1)
+		return false;
+	failures_left--;
+	failures[running]++;
+	return true;
+}
+
 /* The candidate of the highest priority, after the running thread lost its own at a change point. */
 static int choose_by_priority(const int *candidates, int count)
 {
@@ -318,11 +341,19 @@ static bool wakes_sleepers(void)
 	return exploration->strategy != EXPLORE_PCT || draw() % 8 == 0;
 }
 
+static bool others_can_run(void)
+{
+	for (int i = 0; i < fiber_count; i++)
+		if (i != running && can_run(i))
+			return true;
+	return false;
+}
+
 static int candidates_list(int *candidates)
 {
 	int count = 0, awake;
 
-	if (can_run(running))
+	if (can_run(running) && !(gives_way && others_can_run()))
 		candidates[count++] = running;
 	for (int i = 0; i < fiber_count; i++)
 		if (i != running && can_run(i))
@@ -347,6 +378,7 @@ static void reschedule(void)
 	if (count > 1)
 		next = exploration->strategy == EXPLORE_PCT ? choose_by_priority(candidates, count)
 		                                            : choose(count, candidates[0] == from);
+	gives_way = false;
 	running = candidates[next];
 	if (running != from)
 		switch_to(from, running);
@@ -412,6 +444,8 @@ int __wrap_pthread_mutex_init(pthread_mutex_t *object, const pthread_mutexattr_t
 
 	(void)attributes;
 	heap_check(object, sizeof *object);
+	if (explorer_fails())
+		return ENOMEM;
 	memset(object, 0, sizeof *object);
 	mutex->life = LIFE_MADE;
 	live_objects++;
@@ -494,6 +528,8 @@ int __wrap_pthread_cond_init(pthread_cond_t *object, const pthread_condattr_t *a
 
 	(void)attributes;
 	heap_check(object, sizeof *object);
+	if (explorer_fails())
+		return ENOMEM;
 	memset(object, 0, sizeof *object);
 	condition->life = LIFE_MADE;
 	live_objects++;
@@ -613,12 +649,17 @@ int __wrap_pthread_join(pthread_t thread, void **result)
 	return 0;
 }
 
-/* With priorities a thread that gives way must also let the others pass, or it would wait for them for ever. */
+/*
+ * A thread that gives way must let the others pass, or it would wait for them for ever: with priorities it falls behind
+ * all, and in exhaustive search, where to stay costs nothing, it goes on only if nobody else can.
+ */
 int __wrap_sched_yield(void)
 {
 	if (exploration != NULL && exploration->strategy == EXPLORE_PCT)
 		fibers[running].priority = --lowest_priority;
+	gives_way = exploration != NULL && exploration->strategy == EXPLORE_EXHAUSTIVE;
 	explorer_point("yield", NULL);
+	gives_way = false;
 	return 0;
 }
 
@@ -661,8 +702,10 @@ static void reset(long run, int range)
 {
 	seed_run(exploration->seed, run);
 	fiber_count = running = alive = 0;
-	steps = choice_count = preemptions = live_objects = 0;
+	steps = choice_count = preemptions = live_objects = failures_left = 0;
+	memset(failures, 0, sizeof failures);
 	trace_count = 0;
+	gives_way = false;
 	virtual_now = CLOCK_START;
 	spurious_left = exploration->spurious;
 	if (exploration->strategy != EXPLORE_EXHAUSTIVE)

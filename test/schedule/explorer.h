@@ -67,6 +67,18 @@ bool explorer_asleep(int thread);
 /* The virtual CLOCK_MONOTONIC, in nanoseconds. */
 int64_t explorer_now(void);
 
+/*
+ * From here on at most so many calls fail for want of resources: allocations, the making of a mutex or of a condition
+ * variable; which ones is explored.  Calls of the thread that runs the body never do.
+ */
+void explorer_allow_failures(int count);
+
+/* This call is to fail; for the heap. */
+bool explorer_fails(void);
+
+/* How many calls of the thread have failed so far. */
+int explorer_failures(int thread);
+
 /* Mutexes and condition variables that were made and not destroyed. */
 int explorer_live_objects(void);
 

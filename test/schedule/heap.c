@@ -65,7 +65,7 @@ static void *allocate(size_t alignment, size_t size)
 {
 	size_t at = (used + GAP + alignment - 1) / alignment * alignment;
 
-	if (size > ARENA_SIZE || at + size + GAP > ARENA_SIZE)
+	if (size > ARENA_SIZE || at + size + GAP > ARENA_SIZE || explorer_fails())
 		return NULL;
 	memset(arena + at, PATTERN, size);
 	memset(states + at, LIVE, size);

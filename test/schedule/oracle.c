@@ -18,6 +18,8 @@
  *   - A batch is a chain of single operations.
  *   - A discard is three: it counts what is queued, drops messages one by one while others may take theirs, and ends with
  *     as many dropped as counted, or with the channel found empty.
+ *   - When a channel has neither handle nor receiver, what is queued is dropped before the call that took the last of them
+ *     returns.
  *   - A token that was raised before the call means CANCELED: the caller of the oracle checks that.  CANCELED means that a
  *     token was raised before the return.  It has no effect, as everything else that is not OK.
  *   - At rest no operation that is still pending may be possible, none may have had an effect, and only those that may wait
@@ -39,18 +41,21 @@
 /* The state of the model, without padding, so that states compare as bytes. */
 union state {
 	struct {
-		uint32_t ends;                /* open */
+		uint32_t ends;                /* open; and HAD_RECEIVER */
 		uint8_t closed[CHANNELS];     /* 1 + the reason */
 		uint8_t length[CHANNELS];
 		uint8_t raised;               /* tokens */
 		uint8_t discarding[THREADS];  /* how many messages each thread's discard still may drop */
-		uint8_t unused[2];
+		uint8_t handles[CHANNELS];    /* of the channel */
 		uint8_t queued[CHANNELS][MAX_CAPACITY + 1];
 	};
 	uint64_t words[4];
 };
 
 _Static_assert(sizeof(union state) == 32, "the state has padding");
+
+/* There was a receiver once; a bit of a state's ends that is no end. */
+#define HAD_RECEIVER(channel_) (UINT32_C(1) << (30 + (channel_)))
 
 struct memory {
 	uint64_t done;
@@ -132,13 +137,25 @@ static bool has_receivers(const union state *state, int channel)
 	return (state->ends & ENDS_OF(false, channel)) != 0;
 }
 
+/* Nobody receives, nor will without being made a receiver first, since there was one or nobody can make one. */
+static bool is_unreceived(const union state *state, int channel)
+{
+	return !has_receivers(state, channel) && (state->handles[channel] == 0 || (state->ends & HAD_RECEIVER(channel)) != 0);
+}
+
+/* Nobody holds what it takes to receive, now or later. */
+static bool is_orphaned(const union state *state, int channel)
+{
+	return !has_receivers(state, channel) && state->handles[channel] == 0;
+}
+
 /* The send or receive would end without moving a message. */
 static bool is_over(const union state *state, const struct part *part)
 {
 	if (!is_open(state, part))
 		return true;
 	if (part->is_send)
-		return state->closed[part->channel] != 0 || !has_receivers(state, part->channel);
+		return state->closed[part->channel] != 0 || is_unreceived(state, part->channel);
 	return state->closed[part->channel] != 0 && state->length[part->channel] == 0;
 }
 
@@ -259,9 +276,11 @@ static bool apply_waiting(union state *state, uint64_t done, const struct operat
 	case DUCT_CLOSED:
 		return apply_closed(state, part);
 	case DUCT_NO_RECEIVERS:
-		return part->is_send && !has_receivers(state, part->channel);
+		return part->is_send && is_unreceived(state, part->channel);
 	case DUCT_CANCELED:
 		return operation->expired || (state->raised & operation->tokens) != 0;
+	case DUCT_NOMEM:
+		return true;
 	default:
 		return found_nothing(state, done, operation);
 	}
@@ -273,11 +292,38 @@ static bool apply_drop(union state *state, const struct operation *operation)
 	uint8_t *queued = state->queued[part->channel];
 	uint8_t *length = &state->length[part->channel];
 
-	if (*length == 0 || queued[0] != part->value || state->discarding[operation->thread] == 0)
+	if (*length == 0 || queued[0] != part->value)
 		return false;
-	state->discarding[operation->thread]--;
+	if (!is_orphaned(state, part->channel) && state->discarding[operation->thread]-- == 0)
+		return false;
 	memmove(queued, queued + 1, --*length);
 	queued[*length] = 0;
+	return true;
+}
+
+/* The last handle and the last sender are gone: closed, with reason 0. */
+static void settle(union state *state, int channel)
+{
+	if (state->handles[channel] == 0 && (state->ends & ENDS_OF(true, channel)) == 0 && state->closed[channel] == 0)
+		state->closed[channel] = 1;
+}
+
+static bool apply_open(union state *state, const struct operation *operation)
+{
+	const struct part *part = &operation->parts[0];
+	bool clone = part->value != 0;
+	bool refused = (part->is_send && state->closed[part->channel] != 0)
+	    || (clone && (state->ends & END_BIT(part->is_send, part->channel, 0)) == 0);
+
+	if (operation->status == DUCT_NOMEM)
+		return true;
+	if (operation->status == DUCT_CLOSED)
+		return refused;
+	if (refused)
+		return false;
+	state->ends |= END_BIT(part->is_send, part->channel, part->slot);
+	if (!part->is_send)
+		state->ends |= HAD_RECEIVER(part->channel);
 	return true;
 }
 
@@ -296,12 +342,28 @@ static bool apply(union state *state, uint64_t done, const struct operation *ope
 		return true;
 	case CLOSE_END:
 		state->ends &= ~END_BIT(part->is_send, part->channel, part->slot);
+		settle(state, part->channel);
 		return true;
+	case OPEN_END:
+		return apply_open(state, operation);
+	case CLONE_HANDLE:
+		state->handles[part->channel]++;
+		return true;
+	case FREE_HANDLE:
+		state->handles[part->channel]--;
+		settle(state, part->channel);
+		return true;
+	case SETTLED:
+		return !is_orphaned(state, part->channel) || state->length[part->channel] == 0;
 	case RAISE:
 		state->raised |= operation->tokens;
 		return true;
 	case LENGTH:
 		return state->length[part->channel] == part->value;
+	case REASON:
+		return (state->closed[part->channel] != 0 ? state->closed[part->channel] - 1 : 0) == part->value;
+	case IS_CLOSED:
+		return (state->closed[part->channel] != 0) == (part->value != 0);
 	case COUNT:
 		state->discarding[operation->thread] = state->length[part->channel];
 		return true;
@@ -483,6 +545,11 @@ bool oracle_allows(bool at_rest)
 	oracle_checks++;
 	settle_batches();
 	state.ends = start.ends;
+	for (int i = 0; i < CHANNELS; i++) {
+		state.handles[i] = 1;
+		if (has_receivers(&state, i))
+			state.ends |= HAD_RECEIVER(i);
+	}
 	memcpy(state.length, start.length, sizeof state.length);
 	memcpy(state.queued, start.queued, sizeof state.queued);
 	for (int i = 0; i < history_length; i++)
@@ -502,8 +569,8 @@ static const char *status_text(const struct operation *operation)
 
 void oracle_print(void)
 {
-	static const char *const names[] = { "move", "ready", "close", "close end", "raise", "length", "count", "drop",
-		"discarded" };
+	static const char *const names[] = { "move", "ready", "close", "close end", "open end", "clone", "free", "settled",
+		"raise", "length", "reason", "is closed", "count", "drop", "discarded" };
 
 	for (int i = 0; i < history_length; i++) {
 		const struct operation *operation = &history[i];

@@ -25,12 +25,18 @@
 enum kind {
 	MOVE,      /* a send, a receive or a select */
 	READY,     /* says that a case could be performed */
-	CLOSE,     /* of the channel */
+	CLOSE,     /* of the channel; value: the reason */
 	CLOSE_END,
+	OPEN_END,  /* value: 1: a clone of the shared end */
+	CLONE_HANDLE,
+	FREE_HANDLE,
+	SETTLED,   /* the end of a call that closed an end or freed a handle, and of its drops */
 	RAISE,     /* of cancel tokens */
 	LENGTH,    /* how many messages are queued: value */
+	REASON,    /* of the close: value */
+	IS_CLOSED, /* value */
 	COUNT,     /* the start of a discard */
-	DROP,      /* a message thrown away by a discard: value */
+	DROP,      /* a message thrown away: value */
 	DISCARDED  /* the end of a discard */
 };
 
@@ -60,7 +66,7 @@ struct operation {
 	const uint64_t *received; /* a pending receive's buffer: tells whether it received */
 };
 
-/* What the channels and their ends are at the start. */
+/* What the channels, each with one handle, and their ends are at the start. */
 struct beginning {
 	uint8_t capacity[CHANNELS], queued[CHANNELS][MAX_CAPACITY + 1], length[CHANNELS];
 	uint32_t ends; /* those that are open */

@@ -11,12 +11,13 @@
  *   - a call returns only what its form can return: TIMEDOUT after its deadline, CANCELED with a token, and nothing but
  *     CANCELED with a token that was raised before;
  *   - a receive buffer is as it was unless something was received into it;
+ *   - DUCT_NOMEM comes only from calls in which something did fail;
  *   - each message that was sent is received or dropped exactly once, others never;
  *   - no allocation, mutex or condition variable is left when all handles are free.
  *
  * Freeing a handle is allowed while others are blocked on it, but not while they are on their way into a call.  So a step
- * that frees looks whether each thread that uses the end sleeps, and only closes the end if not; later steps that would use
- * a freed end are left out.  To know that earlier calls have returned, a real program must have been told: the race detector
+ * that frees looks whether each thread that uses the end sleeps, and only closes the end if not; the same goes for the last
+ * handle of a channel and for tokens, which are kept then.  Steps that would use what is not there are left out.  To know that earlier calls have returned, a real program must have been told: the race detector
  * is given that order, from the return of a call on an end to its free.
  */
 #include "program.h"
@@ -30,13 +31,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_WORDS 3
+#define SMALL_WORDS 3
+#define BIG_WORDS 129
 #define MAX_MESSAGES 99
 #define SOON 1000       /* ns */
 #define TOKEN_LATER 700 /* ns after the start */
 
 struct buffer {
-	uint64_t words[MAX_BATCH * MAX_WORDS];
+	uint64_t words[MAX_BATCH * BIG_WORDS];
 };
 
 struct channel {
@@ -50,10 +52,11 @@ struct program program_current;
 long program_rests;
 
 static struct channel channels[CHANNELS];
-static duct_cancel *tokens[TIMED + 1];
-static bool raised[TIMED + 1]; /* for certain */
+static duct_cancel *tokens[DEEP + 1];
+static bool raised[DEEP + 1]; /* for certain */
 static int64_t token_deadline;
-static uint32_t freed;                             /* ends */
+static uint32_t absent; /* ends, channels' handles, tokens that are not there */
+static int handles_left[CHANNELS];
 static char end_returns[32];                       /* what the race detector knows the returns from each end by */
 static const struct step *inside[MAX_THREADS + 1]; /* the step whose call a thread is in */
 
@@ -65,9 +68,9 @@ static int discard_count[MAX_THREADS + 1];
 
 /* ---- Messages --------------------------------------------------------------------------------------------------------- */
 
-static void buffer_clear(struct buffer *buffer)
+static void buffer_clear(struct buffer *buffer, int channel)
 {
-	for (int i = 0; i < MAX_BATCH * MAX_WORDS; i++)
+	for (int i = 0; i < MAX_BATCH * channels[channel].words; i++)
 		buffer->words[i] = UNTOUCHED;
 }
 
@@ -121,7 +124,7 @@ static void drop(void *message, void *context)
 
 	if (received[value] || dropped[value]++ > 0)
 		explorer_fail("message %d was dropped after it was received or dropped", value);
-	if (inside[self] != NULL && inside[self]->verb == DISCARD_CHANNEL && discard_count[self] < MAX_CAPACITY + 1)
+	if (inside[self] != NULL && discard_count[self] < MAX_CAPACITY + 1)
 		discards[self][discard_count[self]++] = (uint8_t)value;
 }
 
@@ -150,27 +153,67 @@ static duct_receiver *receiver_of(const struct step *step)
 	return channels[step->channel].receivers[slot_of(step->own)];
 }
 
+/* Beside ends, as bits of the same sets. */
+#define HANDLE_BIT(channel_) (UINT32_C(1) << (2 * CHANNELS * SLOTS + (channel_)))
+#define TOKEN_BIT(token_) (UINT32_C(1) << (2 * CHANNELS * SLOTS + CHANNELS - 1 + (token_)))
+
 static bool verb_sends(enum verb verb)
 {
-	return verb == SEND || verb == SEND_MANY || verb == WAIT_SEND || verb == CLOSE_SENDER || verb == FREE_SENDER;
+	return verb == SEND || verb == SEND_MANY || verb == WAIT_SEND || verb == CLOSE_SENDER || verb == FREE_SENDER
+	    || verb == NEW_SENDER || verb == CLONE_SENDER;
 }
 
-static bool verb_has_end(enum verb verb)
+static bool verb_clones_end(enum verb verb)
 {
-	return verb != SELECT && verb != CLOSE_CHANNEL && verb != DISCARD_CHANNEL && verb != RAISE_TOKEN && verb != LOOK_LENGTH;
+	return verb == CLONE_SENDER || verb == CLONE_RECEIVER;
 }
 
-/* The ends that a step of the thread uses. */
-static uint32_t ends_of_step(const struct step *step, int thread)
+static bool verb_makes_end(enum verb verb)
 {
-	uint32_t ends = 0;
+	return verb == NEW_SENDER || verb == NEW_RECEIVER || verb_clones_end(verb);
+}
 
-	if (verb_has_end(step->verb))
-		return END_BIT(verb_sends(step->verb), step->channel, step->own ? thread : 0);
-	if (step->verb == SELECT)
+/* The ends, handles and tokens that a step of the thread needs. */
+static uint32_t needs_of_step(const struct step *step, int thread)
+{
+	uint32_t needs = step->token != NO_TOKEN ? TOKEN_BIT(step->token) : 0;
+
+	switch (step->verb) {
+	case SELECT:
 		for (int i = 0; i < step->case_count; i++)
-			ends |= END_BIT(step->cases[i].is_send, step->cases[i].channel, step->cases[i].own ? thread : 0);
-	return ends;
+			needs |= END_BIT(step->cases[i].is_send, step->cases[i].channel, step->cases[i].own ? thread : 0);
+		return needs;
+	case RAISE_TOKEN:
+	case FREE_TOKEN:
+		return needs;
+	case CLOSE_CHANNEL:
+	case DISCARD_CHANNEL:
+	case LOOK_LENGTH:
+	case LOOK_REASON:
+	case LOOK_CLOSED:
+	case CLONE_CHANNEL:
+	case FREE_CHANNEL:
+	case NEW_SENDER:
+	case NEW_RECEIVER:
+		return needs | HANDLE_BIT(step->channel);
+	case CLONE_SENDER:
+	case CLONE_RECEIVER:
+		return needs | END_BIT(verb_sends(step->verb), step->channel, 0);
+	default:
+		return needs | END_BIT(verb_sends(step->verb), step->channel, step->own ? thread : 0);
+	}
+}
+
+/* What others must not free meanwhile: all that, but a handle that it gives back is its own. */
+static uint32_t uses_of_step(const struct step *step, int thread)
+{
+	return step->verb == FREE_CHANNEL ? 0 : needs_of_step(step, thread);
+}
+
+/* The end that it makes. */
+static uint32_t makes_of_step(const struct step *step, int thread)
+{
+	return verb_makes_end(step->verb) ? END_BIT(verb_sends(step->verb), step->channel, thread) : 0;
 }
 
 /* ---- Calls ------------------------------------------------------------------------------------------------------------ */
@@ -181,11 +224,12 @@ struct wait {
 	duct_time deadline;
 	duct_cancel *token;
 	bool must_cancel;
+	int failures; /* of the thread, before the call */
 };
 
 static struct wait wait_of(const struct step *step)
 {
-	struct wait wait = { step, DUCT_FOREVER, tokens[step->token], false };
+	struct wait wait = { step, DUCT_FOREVER, tokens[step->token], false, explorer_failures(explorer_self()) };
 
 	if (step->form == UNTIL)
 		wait.deadline = explorer_now() + SOON;
@@ -222,6 +266,8 @@ static void check_status(const struct wait *wait, duct_status status, duct_statu
 		allowed = wait->step->form != TRY && wait->deadline <= explorer_now();
 	if (status == DUCT_CANCELED)
 		allowed = wait->token != NULL;
+	if (status == DUCT_NOMEM)
+		allowed = explorer_failures(explorer_self()) > wait->failures;
 	if (status == nothing)
 		allowed = wait->step->form == TRY;
 	if (wait->must_cancel && status != DUCT_CANCELED)
@@ -283,7 +329,7 @@ static void run_recv(const struct step *step)
 	struct operation *operation = oracle_call(MOVE, part_of(false, step->channel, step->own, 0));
 	duct_status status;
 
-	buffer_clear(&buffer);
+	buffer_clear(&buffer, step->channel);
 	wait_describe(&wait, operation);
 	status = call_recv(&wait, &buffer);
 	check_status(&wait, status, DUCT_EMPTY);
@@ -372,7 +418,7 @@ static void run_recv_many(const struct step *step)
 	size_t done = MAX_BATCH + 1;
 	duct_status status;
 
-	buffer_clear(&buffer);
+	buffer_clear(&buffer, step->channel);
 	if (step->min == 0)
 		wait.deadline = DUCT_FOREVER;
 	for (int i = 0; i < step->max; i++) {
@@ -435,7 +481,7 @@ static void select_prepare(const struct step *step, struct operation *operation,
 		struct channel *channel = &channels[from->channel];
 		int value = 0;
 
-		buffer_clear(&buffers[i]);
+		buffer_clear(&buffers[i], from->channel);
 		memset(&cases[i], 0, sizeof cases[i]);
 		if (from->is_send) {
 			value = message_new(&buffers[i], from->channel, 0);
@@ -506,37 +552,51 @@ static void run_close(const struct step *step)
 	oracle_return(operation, DUCT_OK, 0);
 }
 
-static void run_discard(const struct step *step)
+/* The call whose first operation that is has returned: what it dropped, and the operation at its end. */
+static void return_with_drops(int first, enum kind last)
 {
-	int self = explorer_self(), first = history_length;
-	struct part part = part_of(false, step->channel, false, 0);
-	struct operation *operation = oracle_call(COUNT, part);
-	long call = operation->call;
-	size_t count = MAX_CAPACITY + 1;
+	int self = explorer_self(), count = discard_count[self];
+	struct part part = history[first].parts[0];
 
-	discard_count[self] = 0;
-	EXPLORER_CHECK(duct_channel_discard(channels[step->channel].handle, &count) == DUCT_OK);
-	EXPLORER_CHECK(count == (size_t)discard_count[self]);
-	oracle_return(operation, DUCT_OK, 0);
-	for (int i = 0; i <= (int)count; i++) {
+	oracle_return(&history[first], DUCT_OK, 0);
+	for (int i = 0; i <= count; i++) {
 		int previous = i == 0 ? first : history_length - 1;
+		struct operation *operation;
 
-		part.value = i < (int)count ? discards[self][i] : 0;
-		operation = oracle_call(i < (int)count ? DROP : DISCARDED, part);
-		operation->call = call;
+		part.value = i < count ? discards[self][i] : 0;
+		operation = oracle_call(i < count ? DROP : last, part);
+		operation->call = history[first].call;
 		operation->after = previous;
 		oracle_return(operation, DUCT_OK, 0);
 		operation->returned = history[first].returned;
 	}
 }
 
-/* Nobody but threads asleep uses the end. */
+static void run_discard(const struct step *step)
+{
+	int self = explorer_self(), first = history_length, failures = explorer_failures(self);
+	struct operation *operation = oracle_call(COUNT, part_of(false, step->channel, false, 0));
+	size_t count = MAX_CAPACITY + 1;
+	duct_status status;
+
+	discard_count[self] = 0;
+	status = duct_channel_discard(channels[step->channel].handle, &count);
+	if (status == DUCT_NOMEM) {
+		EXPLORER_CHECK(explorer_failures(self) > failures && count == MAX_CAPACITY + 1 && discard_count[self] == 0);
+		oracle_return(operation, ERASED, 0);
+		return;
+	}
+	EXPLORER_CHECK(status == DUCT_OK && count == (size_t)discard_count[self]);
+	return_with_drops(first, DISCARDED);
+}
+
+/* Nobody but threads asleep uses the end, the handle, the token. */
 static bool may_free(uint32_t end)
 {
 	int self = explorer_self();
 
 	for (int i = 1; i <= program_current.thread_count; i++)
-		if (i != self && inside[i] != NULL && (ends_of_step(inside[i], i) & end) != 0 && !explorer_asleep(i))
+		if (i != self && inside[i] != NULL && (uses_of_step(inside[i], i) & end) != 0 && !explorer_asleep(i))
 			return false;
 	return true;
 }
@@ -556,14 +616,25 @@ static void told_of_returns(uint32_t ends)
 			race_acquire(explorer_self(), &end_returns[i]);
 }
 
+/* If the discard could not be had memory for, what is queued lies there until the last reference goes. */
+static void return_settled(int first, int failures)
+{
+	if (explorer_failures(explorer_self()) > failures)
+		oracle_return(&history[first], DUCT_OK, 0);
+	else
+		return_with_drops(first, SETTLED);
+}
+
 static void run_close_end(const struct step *step)
 {
 	bool is_send = verb_sends(step->verb), frees = step->verb == FREE_SENDER || step->verb == FREE_RECEIVER;
-	struct operation *operation = oracle_call(CLOSE_END, part_of(is_send, step->channel, step->own, 0));
+	int self = explorer_self(), first = history_length, failures = explorer_failures(self);
 	uint32_t end = END_BIT(is_send, step->channel, slot_of(step->own));
 
+	oracle_call(CLOSE_END, part_of(is_send, step->channel, step->own, 0));
+	discard_count[self] = 0;
 	if (frees && may_free(end)) {
-		freed |= end;
+		absent |= end;
 		told_of_returns(end);
 		if (is_send)
 			duct_sender_free(sender_of(step));
@@ -574,28 +645,115 @@ static void run_close_end(const struct step *step)
 	} else {
 		duct_receiver_close(receiver_of(step));
 	}
+	return_settled(first, failures);
+}
+
+static void run_make_end(const struct step *step)
+{
+	bool is_send = verb_sends(step->verb), clones = verb_clones_end(step->verb);
+	int self = explorer_self(), failures = explorer_failures(self);
+	struct channel *channel = &channels[step->channel];
+	struct operation *operation = oracle_call(OPEN_END, part_of(is_send, step->channel, true, clones));
+	duct_sender *sender = NULL;
+	duct_receiver *receiver = NULL;
+	duct_status status;
+
+	if (is_send)
+		status = clones ? duct_sender_clone(channel->senders[0], &sender) : duct_sender_new(channel->handle, &sender);
+	else
+		status = clones ? duct_receiver_clone(channel->receivers[0], &receiver)
+		                : duct_receiver_new(channel->handle, &receiver);
+	EXPLORER_CHECK(status == DUCT_OK || status == DUCT_CLOSED || status == DUCT_NOMEM);
+	EXPLORER_CHECK(status != DUCT_NOMEM || explorer_failures(self) > failures);
+	EXPLORER_CHECK((status == DUCT_OK) == (is_send ? sender != NULL : receiver != NULL));
+	if (is_send)
+		channel->senders[self] = sender;
+	else
+		channel->receivers[self] = receiver;
+	if (status == DUCT_OK)
+		absent &= ~END_BIT(is_send, step->channel, self);
+	oracle_return(operation, (int)status, 0);
+}
+
+static void run_clone_channel(const struct step *step)
+{
+	struct operation *operation = oracle_call(CLONE_HANDLE, part_of(false, step->channel, false, 0));
+	duct_channel *clone;
+
+	EXPLORER_CHECK(duct_channel_clone(channels[step->channel].handle, &clone) == DUCT_OK);
+	EXPLORER_CHECK(clone == channels[step->channel].handle);
+	handles_left[step->channel]++;
 	oracle_return(operation, DUCT_OK, 0);
+}
+
+static void run_free_channel(const struct step *step)
+{
+	int self = explorer_self(), first = history_length, failures = explorer_failures(self);
+	uint32_t handle = HANDLE_BIT(step->channel);
+
+	if (handles_left[step->channel] == 1) {
+		if (!may_free(handle))
+			return;
+		absent |= handle;
+	}
+	handles_left[step->channel]--;
+	told_of_returns(handle);
+	oracle_call(FREE_HANDLE, part_of(false, step->channel, false, 0));
+	discard_count[self] = 0;
+	duct_channel_free(channels[step->channel].handle);
+	return_settled(first, failures);
+}
+
+static void run_free_token(const struct step *step)
+{
+	uint32_t token = TOKEN_BIT(step->token);
+
+	if (!may_free(token))
+		return;
+	absent |= token;
+	told_of_returns(token);
+	duct_cancel_free(tokens[step->token]);
 }
 
 static void run_raise(const struct step *step)
 {
 	struct operation *operation = oracle_call(RAISE, part_of(false, 0, false, 0));
 
-	operation->tokens = 1 << TIMED;
-	if (step->token == ROOT)
-		operation->tokens |= 1 << ROOT;
+	operation->tokens = step->token == ROOT ? 1 << ROOT | 1 << TIMED | 1 << DEEP : 1 << step->token;
 	duct_cancel_raise(tokens[step->token]);
-	raised[TIMED] = true;
-	if (step->token == ROOT)
-		raised[ROOT] = true;
+	for (int i = ROOT; i <= DEEP; i++)
+		raised[i] |= (operation->tokens >> i & 1) != 0;
 	oracle_return(operation, DUCT_OK, 0);
 }
 
-static void run_length(int channel)
+/* A handle of the channel, its own or borrowed; NULL if there is none. */
+static const duct_channel *channel_look(int i)
 {
-	struct operation *operation = oracle_call(LENGTH, part_of(false, channel, false, 0));
+	if ((absent & HANDLE_BIT(i)) == 0)
+		return channels[i].handle;
+	for (int slot = 0; slot < SLOTS; slot++) {
+		if ((absent & END_BIT(true, i, slot)) == 0)
+			return duct_sender_channel(channels[i].senders[slot]);
+		if ((absent & END_BIT(false, i, slot)) == 0)
+			return duct_receiver_channel(channels[i].receivers[slot]);
+	}
+	return NULL;
+}
 
-	operation->parts[0].value = (uint8_t)duct_channel_len(channels[channel].handle);
+static void run_look(enum kind kind, int i)
+{
+	const duct_channel *channel = channel_look(i);
+	struct operation *operation;
+	int value;
+
+	if (channel == NULL)
+		return;
+	operation = oracle_call(kind, part_of(false, i, false, 0));
+	if (kind == LENGTH)
+		value = (int)duct_channel_len(channel);
+	else
+		value = kind == REASON ? duct_channel_reason(channel) : duct_channel_is_closed(channel);
+	operation->parts[0].value = (uint8_t)value;
 	oracle_return(operation, DUCT_OK, 0);
 }
 
@@ -636,8 +794,29 @@ static void run_step(const struct step *step)
 	case RAISE_TOKEN:
 		run_raise(step);
 		break;
+	case FREE_TOKEN:
+		run_free_token(step);
+		break;
 	case LOOK_LENGTH:
-		run_length(step->channel);
+		run_look(LENGTH, step->channel);
+		break;
+	case LOOK_REASON:
+		run_look(REASON, step->channel);
+		break;
+	case LOOK_CLOSED:
+		run_look(IS_CLOSED, step->channel);
+		break;
+	case CLONE_CHANNEL:
+		run_clone_channel(step);
+		break;
+	case FREE_CHANNEL:
+		run_free_channel(step);
+		break;
+	case NEW_SENDER:
+	case NEW_RECEIVER:
+	case CLONE_SENDER:
+	case CLONE_RECEIVER:
+		run_make_end(step);
 		break;
 	}
 }
@@ -660,24 +839,35 @@ static void *thread_main(void *argument)
 	for (int i = 0; i < program_current.step_count[self - 1]; i++) {
 		const struct step *step = &program_current.steps[self - 1][i];
 
-		if ((freed & ends_of_step(step, self)) != 0)
+		if ((absent & needs_of_step(step, self)) != 0 || (~absent & makes_of_step(step, self)) != 0)
 			continue;
 		inside[self] = step;
 		run_step(step);
-		returned_from(ends_of_step(step, self));
+		returned_from(uses_of_step(step, self));
 		inside[self] = NULL;
 	}
 	return NULL;
 }
 
-static uint32_t ends_used(void)
+/* The ends, handles and tokens that are there at the start. */
+static uint32_t present_at_start(void)
 {
-	uint32_t ends = 0;
+	uint32_t used = 0, made = 0;
 
-	for (int i = 0; i < program_current.thread_count; i++)
-		for (int k = 0; k < program_current.step_count[i]; k++)
-			ends |= ends_of_step(&program_current.steps[i][k], i + 1);
-	return ends;
+	for (int i = 0; i < program_current.thread_count; i++) {
+		for (int k = 0; k < program_current.step_count[i]; k++) {
+			used |= needs_of_step(&program_current.steps[i][k], i + 1);
+			made |= makes_of_step(&program_current.steps[i][k], i + 1);
+		}
+	}
+	for (int i = 0; i < CHANNELS; i++) {
+		used |= END_BIT(true, i, 0) | END_BIT(false, i, 0) | HANDLE_BIT(i);
+		if (program_current.unreceived[i])
+			made |= END_BIT(false, i, 0);
+	}
+	if ((used & TOKEN_BIT(DEEP)) != 0 || (used & TOKEN_BIT(TIMED)) != 0)
+		used |= TOKEN_BIT(ROOT);
+	return used & ~made;
 }
 
 static void make_ends(struct channel *channel, uint32_t ends)
@@ -710,15 +900,14 @@ static void prefill(struct channel *channel, struct beginning *beginning)
 
 static void make_channels(struct beginning *beginning)
 {
-	uint32_t shared = END_BIT(true, 0, 0) | END_BIT(true, 1, 0) | END_BIT(false, 0, 0) | END_BIT(false, 1, 0);
-
 	memset(beginning, 0, sizeof *beginning);
-	beginning->ends = ends_used() | shared;
+	beginning->ends = ~absent & (HANDLE_BIT(0) - 1);
 	for (int i = 0; i < CHANNELS; i++) {
 		struct channel *channel = &channels[i];
 		size_t capacity = (size_t)program_current.capacity[i];
 
-		channel->words = i == 0 ? 1 : MAX_WORDS;
+		channel->words = i == 0 ? 1 : program_current.big ? BIG_WORDS : SMALL_WORDS;
+		handles_left[i] = 1;
 		EXPLORER_CHECK(duct_anycast_new(&channel->handle, sizeof(uint64_t) * (size_t)channel->words, capacity,
 		    DUCT_OPTIONS(.drop = drop, .context = channel)) == DUCT_OK);
 		beginning->capacity[i] = (uint8_t)capacity;
@@ -727,13 +916,20 @@ static void make_channels(struct beginning *beginning)
 	}
 }
 
-static bool uses_tokens(void)
+/* A wait finds room on the stack for this many generations and one operation. */
+#define GENERATIONS 20
+
+static duct_cancel *make_deep_token(void)
 {
-	for (int i = 0; i < program_current.thread_count; i++)
-		for (int k = 0; k < program_current.step_count[i]; k++)
-			if (program_current.steps[i][k].token != NO_TOKEN)
-				return true;
-	return false;
+	duct_cancel *deep = tokens[ROOT], *child;
+
+	for (int i = 1; i < GENERATIONS; i++) {
+		EXPLORER_CHECK(duct_cancel_new(&child, deep, DUCT_FOREVER) == DUCT_OK);
+		if (i > 1)
+			duct_cancel_free(deep);
+		deep = child;
+	}
+	return deep;
 }
 
 static void make_tokens(void)
@@ -741,25 +937,29 @@ static void make_tokens(void)
 	memset(tokens, 0, sizeof tokens);
 	memset(raised, 0, sizeof raised);
 	token_deadline = explorer_now() + TOKEN_LATER;
-	if (!uses_tokens())
-		return;
-	EXPLORER_CHECK(duct_cancel_new(&tokens[ROOT], NULL, DUCT_FOREVER) == DUCT_OK);
-	EXPLORER_CHECK(duct_cancel_new(&tokens[TIMED], tokens[ROOT], token_deadline) == DUCT_OK);
+	if ((absent & TOKEN_BIT(ROOT)) == 0)
+		EXPLORER_CHECK(duct_cancel_new(&tokens[ROOT], NULL, DUCT_FOREVER) == DUCT_OK);
+	if ((absent & TOKEN_BIT(TIMED)) == 0)
+		EXPLORER_CHECK(duct_cancel_new(&tokens[TIMED], tokens[ROOT], token_deadline) == DUCT_OK);
+	if ((absent & TOKEN_BIT(DEEP)) == 0)
+		tokens[DEEP] = make_deep_token();
 }
 
 static void free_all(void)
 {
 	for (int i = 0; i < CHANNELS; i++) {
 		for (int slot = 0; slot < SLOTS; slot++) {
-			if ((freed & END_BIT(true, i, slot)) == 0)
+			if ((absent & END_BIT(true, i, slot)) == 0)
 				duct_sender_free(channels[i].senders[slot]);
-			if ((freed & END_BIT(false, i, slot)) == 0)
+			if ((absent & END_BIT(false, i, slot)) == 0)
 				duct_receiver_free(channels[i].receivers[slot]);
 		}
-		duct_channel_free(channels[i].handle);
+		while (handles_left[i]-- > 0)
+			duct_channel_free(channels[i].handle);
 	}
-	duct_cancel_free(tokens[ROOT]);
-	duct_cancel_free(tokens[TIMED]);
+	for (int i = ROOT; i <= DEEP; i++)
+		if ((absent & TOKEN_BIT(i)) == 0)
+			duct_cancel_free(tokens[i]);
 }
 
 static void check_accounts(void)
@@ -778,11 +978,18 @@ static void check_accounts(void)
 static void forget(void)
 {
 	last_message = 0;
-	freed = 0;
+	absent = ~present_at_start();
 	memset(sent, 0, sizeof sent);
 	memset(received, 0, sizeof received);
 	memset(dropped, 0, sizeof dropped);
 	memset(inside, 0, sizeof inside);
+}
+
+static void look_at_all(int channel)
+{
+	run_look(LENGTH, channel);
+	run_look(REASON, channel);
+	run_look(IS_CLOSED, channel);
 }
 
 void program_run(void)
@@ -794,12 +1001,13 @@ void program_run(void)
 	make_channels(&beginning);
 	make_tokens();
 	oracle_begin(&beginning);
+	explorer_allow_failures(program_current.fails);
 	for (int i = 0; i < program_current.thread_count; i++)
 		pthread_create(&threads[i], NULL, thread_main, NULL);
 	for (int i = 0; i < program_current.thread_count; i++)
 		pthread_join(threads[i], NULL);
 	for (int i = 0; i < CHANNELS; i++)
-		run_length(i);
+		look_at_all(i);
 	if (!oracle_allows(false))
 		explorer_fail("the contract does not allow this history");
 	free_all();
@@ -820,12 +1028,23 @@ int step_operations(const struct program *program, const struct step *step)
 		return step->max;
 	if (step->verb == SELECT)
 		return (step->flags & DUCT_PRIORITY) != 0 ? step->case_count : 1;
-	return step->verb == DISCARD_CHANNEL ? program->capacity[step->channel] + 2 : 1;
+	switch (step->verb) {
+	case DISCARD_CHANNEL:
+	case CLOSE_SENDER:
+	case CLOSE_RECEIVER:
+	case FREE_SENDER:
+	case FREE_RECEIVER:
+	case FREE_CHANNEL:
+		return program->capacity[step->channel] + 2;
+	default:
+		return 1;
+	}
 }
 
 /* ---- Programs as text ------------------------------------------------------------------------------------------------- */
 
-static const char *const verb_names[] = { "s", "r", "[", "m", "n", "as", "ar", "x", "d", "S", "R", "fS", "fR", "k", "l" };
+static const char *const verb_names[] = { "s", "r", "[", "m", "n", "as", "ar", "x", "d", "S", "R", "fS", "fR", "k",
+	"fk", "l", "y", "i", "+x", "fx", "+S", "+R", "*S", "*R" };
 
 #define VERBS ((int)(sizeof verb_names / sizeof verb_names[0]))
 
@@ -839,10 +1058,10 @@ static void format_cases(FILE *out, const struct step *step)
 
 static void format_step(FILE *out, const struct step *step)
 {
-	static const char *const forms[] = { "", "t", "u", "v" }, *const given[] = { "", "c", "C" };
+	static const char *const forms[] = { "", "t", "u", "v" }, *const given[] = { "", "c", "C", "D" };
 
-	if (step->verb == RAISE_TOKEN) {
-		fprintf(out, "%s", step->token == ROOT ? "k" : "K");
+	if (step->verb == RAISE_TOKEN || step->verb == FREE_TOKEN) {
+		fprintf(out, "%s%s", step->verb == FREE_TOKEN ? "f" : "", step->token == ROOT ? "k" : "K");
 		return;
 	}
 	fprintf(out, "%s%s", forms[step->form], given[step->token]);
@@ -863,7 +1082,10 @@ void program_format(const struct program *program, char *text, size_t size)
 
 	if (out == NULL)
 		abort();
-	fprintf(out, "%d %d %d %d ", program->capacity[0], program->capacity[1], program->prefilled[0], program->prefilled[1]);
+	fprintf(out, "%s", program->fails ? "~" : "");
+	for (int i = 0; i < CHANNELS; i++)
+		fprintf(out, "%d%s%s ", program->capacity[i], program->unreceived[i] ? "!" : "", i == 1 && program->big ? "^" : "");
+	fprintf(out, "%d %d ", program->prefilled[0], program->prefilled[1]);
 	for (int i = 0; i < program->thread_count; i++) {
 		fprintf(out, "%s", i > 0 ? "|" : "");
 		for (int k = 0; k < program->step_count[i]; k++) {
@@ -909,6 +1131,9 @@ static void parse_prefixes(struct step *step, const char **at)
 		case 'C':
 			step->token = TIMED;
 			break;
+		case 'D':
+			step->token = DEEP;
+			break;
 		case 'p':
 			step->flags |= DUCT_PRIORITY;
 			break;
@@ -923,8 +1148,11 @@ static void parse_prefixes(struct step *step, const char **at)
 
 static bool parse_verb(struct step *step, const char **at)
 {
-	if (parse_mark(at, 'K')) {
-		step->verb = RAISE_TOKEN;
+	bool frees = strncmp(*at, "fK", 2) == 0;
+
+	if (frees || **at == 'K') {
+		*at += frees ? 2 : 1;
+		step->verb = frees ? FREE_TOKEN : RAISE_TOKEN;
 		step->token = TIMED;
 		return true;
 	}
@@ -935,7 +1163,7 @@ static bool parse_verb(struct step *step, const char **at)
 			continue;
 		*at += length;
 		step->verb = (enum verb)i;
-		if (step->verb == RAISE_TOKEN)
+		if (step->verb == RAISE_TOKEN || step->verb == FREE_TOKEN)
 			step->token = ROOT;
 		return true;
 	}
@@ -977,27 +1205,30 @@ static bool parse_step(struct step *step, const char **at)
 		return false;
 	if (step->form == TRY && step->verb != SEND && step->verb != RECV && step->verb != SELECT)
 		return false;
-	if (step->verb == RAISE_TOKEN)
+	if (step->verb == RAISE_TOKEN || step->verb == FREE_TOKEN)
 		return true;
 	if (step->verb == SELECT)
 		return parse_cases(step, at);
 	if (!parse_digit(at, CHANNELS, &step->channel))
 		return false;
-	step->own = parse_mark(at, '\'');
+	step->own = parse_mark(at, '\'') || verb_makes_end(step->verb);
 	return (step->verb != SEND_MANY && step->verb != RECV_MANY) || parse_batch(step, at);
 }
 
 static bool parse_header(struct program *program, const char **at)
 {
-	int length = 0;
-
-	if (sscanf(*at, "%d %d %d %d %n", &program->capacity[0], &program->capacity[1], &program->prefilled[0],
-	        &program->prefilled[1], &length) != 4)
-		return false;
-	*at += length;
+	program->fails = parse_mark(at, '~');
+	for (int i = 0; i < CHANNELS; i++) {
+		if (!parse_digit(at, MAX_CAPACITY + 1, &program->capacity[i]))
+			return false;
+		program->unreceived[i] = parse_mark(at, '!');
+		if (i == 1)
+			program->big = parse_mark(at, '^');
+		if (!parse_mark(at, ' '))
+			return false;
+	}
 	for (int i = 0; i < CHANNELS; i++)
-		if (program->capacity[i] < 0 || program->capacity[i] > MAX_CAPACITY || program->prefilled[i] < 0
-		    || program->prefilled[i] > program->capacity[i])
+		if (!parse_digit(at, program->capacity[i] + 1, &program->prefilled[i]) || !parse_mark(at, ' '))
 			return false;
 	return true;
 }

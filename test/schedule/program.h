@@ -30,7 +30,16 @@ enum verb {
 	FREE_SENDER,
 	FREE_RECEIVER,
 	RAISE_TOKEN,
-	LOOK_LENGTH
+	FREE_TOKEN,
+	LOOK_LENGTH,
+	LOOK_REASON,
+	LOOK_CLOSED,
+	CLONE_CHANNEL,
+	FREE_CHANNEL,
+	NEW_SENDER,
+	NEW_RECEIVER,
+	CLONE_SENDER,
+	CLONE_RECEIVER
 };
 
 /* How long a call waits. */
@@ -41,8 +50,8 @@ enum form {
 	PAST   /* a deadline that has passed */
 };
 
-/* Tokens; TIMED has a deadline and ROOT for a parent. */
-enum token { NO_TOKEN, ROOT, TIMED };
+/* Tokens; TIMED has a deadline and ROOT for a parent; DEEP has so many ancestors, ROOT first, that a wait needs memory. */
+enum token { NO_TOKEN, ROOT, TIMED, DEEP };
 
 struct step_case {
 	uint8_t channel;
@@ -62,7 +71,10 @@ struct step {
 };
 
 struct program {
+	bool fails; /* one call may fail for want of resources */
 	int capacity[CHANNELS], prefilled[CHANNELS];
+	bool unreceived[CHANNELS]; /* without the shared receiver */
+	bool big;                  /* channel 1: messages over 1 KiB */
 	int thread_count, step_count[MAX_THREADS];
 	struct step steps[MAX_THREADS][MAX_STEPS];
 };
@@ -74,12 +86,19 @@ struct program {
  *     [s0r1]            select; p[..] in order of priority; w[..] only tells what is ready
  *     m0*3 n0*1-3       send 3; receive at least 1 and at most 3
  *     as0 ar0           wait until a send, a receive would not wait
- *     x0 d0 l0          close, discard, look at the length of the channel
+ *     x0 d0             close, discard
+ *     l0 y0 i0          look at the length, the reason of the close, whether it is closed
  *     S0 R0 fS0 fR0     close, free the sender, the receiver
- *     k K               raise the root token, the timed one
+ *     +S0 +R0 *S0 *R0   make the thread's own end, through the channel's handle or as a clone of the shared end
+ *     +x0 fx0           one more handle of the channel; give one back
+ *     k K fk fK         raise, free the root token, the timed one
  *
- * Before a step: t tries, u has a deadline, v one that has passed, c and C give the root or the timed token.  After a channel:
- * ' goes through the thread's own end.  Programs with a mistake are refused.
+ * Before a step: t tries, u has a deadline, v one that has passed, c, C and D give the root, the timed or the deep token.
+ * After a channel: ' goes through the thread's own end.  After a capacity: ! leaves out the shared receiver, ^ makes big
+ * messages (on channel 1 only).  At the start: ~ lets one call fail for want of resources.
+ *
+ * Threads have their own ends from the start, unless they make them.  A step that needs an end or a handle that is not there
+ * is left out.  Programs with a mistake are refused.
  */
 bool program_parse(struct program *program, const char *text);
 void program_format(const struct program *program, char *text, size_t size);

@@ -50,22 +50,35 @@ static void seed(uint64_t base, long program)
 	random_state = (x ^ x >> 31) | 1;
 }
 
-static enum verb draw_verb(void)
+/* What a program is about. */
+struct theme {
+	bool tokens, handles;
+};
+
+static enum verb draw_verb(const struct theme *theme)
 {
 	static const struct {
 		enum verb verb;
-		unsigned weight;
-	} verbs[] = { { SEND, 18 }, { RECV, 18 }, { SELECT, 16 }, { SEND_MANY, 4 }, { RECV_MANY, 4 }, { WAIT_SEND, 2 },
-		{ WAIT_RECV, 2 }, { CLOSE_CHANNEL, 2 }, { DISCARD_CHANNEL, 2 }, { CLOSE_SENDER, 1 }, { CLOSE_RECEIVER, 1 },
-		{ FREE_SENDER, 1 }, { FREE_RECEIVER, 1 }, { RAISE_TOKEN, 2 }, { LOOK_LENGTH, 1 } };
+		unsigned weight, with_handles;
+	} verbs[] = { { SEND, 18, 6 }, { RECV, 18, 6 }, { SELECT, 16, 6 }, { SEND_MANY, 4, 2 }, { RECV_MANY, 4, 2 },
+		{ WAIT_SEND, 2, 1 }, { WAIT_RECV, 2, 1 }, { CLOSE_CHANNEL, 2, 1 }, { DISCARD_CHANNEL, 2, 1 }, { CLOSE_SENDER, 1, 2 },
+		{ CLOSE_RECEIVER, 1, 2 }, { FREE_SENDER, 1, 3 }, { FREE_RECEIVER, 1, 3 }, { LOOK_LENGTH, 1, 1 },
+		{ LOOK_REASON, 1, 1 }, { LOOK_CLOSED, 1, 1 }, { FREE_CHANNEL, 1, 5 }, { CLONE_CHANNEL, 0, 1 }, { NEW_SENDER, 0, 1 },
+		{ NEW_RECEIVER, 0, 2 }, { CLONE_SENDER, 0, 1 }, { CLONE_RECEIVER, 0, 1 } };
 	unsigned total = 0, drawn;
 	size_t i = 0;
 
+	if (theme->tokens && draw(24) == 0)
+		return draw(3) != 0 ? RAISE_TOKEN : FREE_TOKEN;
 	for (size_t k = 0; k < sizeof verbs / sizeof verbs[0]; k++)
-		total += verbs[k].weight;
-	for (drawn = draw(total); drawn >= verbs[i].weight; i++)
-		drawn -= verbs[i].weight;
-	return verbs[i].verb;
+		total += theme->handles ? verbs[k].with_handles : verbs[k].weight;
+	for (drawn = draw(total);; i++) {
+		unsigned weight = theme->handles ? verbs[i].with_handles : verbs[i].weight;
+
+		if (drawn < weight)
+			return verbs[i].verb;
+		drawn -= weight;
+	}
 }
 
 static void draw_select(struct step *step)
@@ -86,25 +99,34 @@ static bool has_token(enum verb verb)
 	return verb <= WAIT_RECV;
 }
 
-static void draw_step(struct step *step, bool tokens)
+static enum token draw_token(bool deep)
+{
+	if (deep && draw(24) == 0)
+		return DEEP;
+	return draw(3) != 0 ? ROOT : TIMED;
+}
+
+static void draw_step(struct step *step, const struct theme *theme)
 {
 	memset(step, 0, sizeof *step);
-	step->verb = draw_verb();
+	step->verb = draw_verb(theme);
 	step->channel = draw(4) != 0 ? 0 : (int)draw(CHANNELS);
 	if (has_token(step->verb)) {
 		step->form = draw(2) != 0 ? PLAIN : (enum form)draw(4);
 		if (step->form == TRY && step->verb != SEND && step->verb != RECV && step->verb != SELECT)
 			step->form = PAST;
-		if (tokens && step->form != TRY && draw(2) != 0)
-			step->token = draw(3) != 0 ? ROOT : TIMED;
+		if (theme->tokens && step->form != TRY && draw(2) != 0)
+			step->token = draw_token(true);
 	}
-	if (step->verb == RAISE_TOKEN) {
-		step->token = draw(3) != 0 ? ROOT : TIMED;
+	if (step->verb == RAISE_TOKEN || step->verb == FREE_TOKEN) {
+		step->token = draw_token(false);
 	} else if (step->verb == SELECT) {
 		step->channel = 0;
 		draw_select(step);
-	} else if (step->verb != CLOSE_CHANNEL && step->verb != DISCARD_CHANNEL && step->verb != LOOK_LENGTH) {
+	} else if (has_token(step->verb) || (step->verb >= CLOSE_SENDER && step->verb <= FREE_RECEIVER)) {
 		step->own = draw(4) == 0;
+	} else {
+		step->own = step->verb >= NEW_SENDER;
 	}
 	if (step->verb == SEND_MANY || step->verb == RECV_MANY)
 		step->max = 1 + (int)draw(MAX_BATCH);
@@ -118,26 +140,30 @@ static void draw_channel(struct program *program, int channel)
 	int capacity = capacities[draw(draw(3) != 0 ? 3 : 5)];
 
 	program->capacity[channel] = capacity;
+	program->unreceived[channel] = draw(16) == 0;
 	program->prefilled[channel] = draw(2) != 0 ? (int)draw((unsigned)capacity + 1) : draw(2) != 0 ? capacity : 0;
 }
 
 static void draw_program(struct program *program, uint64_t base, long number)
 {
-	int operations = CHANNELS; /* the lengths looked at in the end */
-	bool tokens;
+	int operations = 3 * CHANNELS; /* looked at in the end */
+	struct theme theme;
 
 	seed(base, number);
 	memset(program, 0, sizeof *program);
 	for (int i = 0; i < CHANNELS; i++)
 		draw_channel(program, i);
-	tokens = draw(2) != 0;
+	theme.tokens = draw(2) != 0;
+	theme.handles = draw(3) == 0;
+	program->fails = draw(4) == 0;
+	program->big = draw(32) == 0;
 	program->thread_count = 2 + (int)draw(MAX_THREADS - 1);
 	for (int i = 0; i < program->thread_count; i++) {
 		program->step_count[i] = 1 + (int)draw(MAX_STEPS);
 		for (int k = 0; k < program->step_count[i]; k++) {
 			struct step *step = &program->steps[i][k];
 
-			draw_step(step, tokens);
+			draw_step(step, &theme);
 			if (operations + step_operations(program, step) > MAX_OPERATIONS)
 				memset(step, 0, sizeof *step); /* a plain send; there is always room for that */
 			operations += step_operations(program, step);
@@ -217,6 +243,30 @@ static const char *const listed[] = {
 	"1 0 0 0 ar0|ar0|s0",
 	"0 0 0 0 ar0|s0|r0",
 	"1 0 1 0 as0|r0",
+	/* the reason is that of a close that has happened */
+	"1 0 0 0 x0|y0 i0",
+	"1 0 0 0 x0|y0 tr0",
+	/* handles that come and go: closed by itself, no receivers, dropped when nobody can receive */
+	"1 0 0 0 r0|fx0|fS0",
+	"1 0 1 0 s0|fx0|fR0",
+	"2 0 2 0 fx0|R0 ts0",
+	"2! 0 2 0 fx0|ts0",
+	"1! 0 1 0 s0|fx0",
+	"1! 0 1 0 s0|+R0 r0'",
+	"1 0 1 0 s0|R0 +R0 r0'",
+	"1 0 0 0 r0|*S0 s0'|S0",
+	"1 0 0 0 +x0 fx0|fx0|fS0",
+	"1 0 0 0 cr0|fk",
+	"1 0 0 0 Cr0|fK|k",
+	/* what fails for want of resources has no effect */
+	"~1 0 0 0 r0|s0",
+	"~0 0 0 0 s0|ur0",
+	"~0 0 0 0 [r0s1]|s0 r1",
+	"~1 0 0 0 ar0|s0",
+	"~1 0 0 0 *R0 r0'|fR0",
+	"~0 2^ 0 2 d1|tr1",
+	"~0 2^ 0 2 fx1|fR1",
+	"~0 0 0 0 Dr0|ts0",
 	NULL
 };
 

@@ -9,8 +9,8 @@
  * mutex, nor a release that an acquire read, nor the start or end of a thread.  So a missing release is found though the
  * executions themselves are sequentially consistent.
  *
- * Bytes are kept by granules of four with a mask: granules of eight would let two neighbouring ints share one clock and
- * report races that are none.
+ * Bytes are kept by granules of four, each byte with clocks of its own: neighbours that shared one would report races that
+ * are none.
  *
  * A store that is not a release takes away what earlier releases of the same atomic gave: who reads it acquires nothing.
  * A read-modify-write continues them.  A fence counts as a read-modify-write of one place that all fences share.
@@ -29,11 +29,12 @@
 #define GRANULES 16384 /* powers of two */
 #define OBJECTS 4096
 
+/* A clock ticks at most once a step, and an execution has fewer steps than 2^16. */
+
 struct granule {
 	uintptr_t address;
 	unsigned execution; /* in use only if this one */
-	unsigned written[EXPLORER_THREADS], read[EXPLORER_THREADS]; /* each thread's clock at its last access */
-	unsigned char written_mask[EXPLORER_THREADS], read_mask[EXPLORER_THREADS];
+	uint16_t written[EXPLORER_THREADS][4], read[EXPLORER_THREADS][4]; /* each thread's clock at its last access; 0: none */
 };
 
 struct object {
@@ -112,8 +113,8 @@ static struct granule *granule_at(uintptr_t address)
 	while (granules[i].execution == execution && granules[i].address != address)
 		i = (i + 1) % GRANULES;
 	if (granules[i].execution != execution) {
-		memset(granules[i].written_mask, 0, sizeof granules[i].written_mask);
-		memset(granules[i].read_mask, 0, sizeof granules[i].read_mask);
+		memset(granules[i].written, 0, sizeof granules[i].written);
+		memset(granules[i].read, 0, sizeof granules[i].read);
 		granules[i].execution = execution;
 		granules[i].address = address;
 	}
@@ -126,7 +127,7 @@ static void report(uintptr_t address, bool write, const void *pc, int other, boo
 	    explorer_self(), pc, other_write ? "write" : "read", other);
 }
 
-static void granule_access(uintptr_t address, unsigned char mask, bool write, const void *pc)
+static void granule_access(uintptr_t address, unsigned first, unsigned last, bool write, const void *pc)
 {
 	struct granule *granule = granule_at(address);
 	int self = explorer_self();
@@ -134,18 +135,15 @@ static void granule_access(uintptr_t address, unsigned char mask, bool write, co
 	for (int i = 0; i < explorer_threads(); i++) {
 		if (i == self)
 			continue;
-		if ((granule->written_mask[i] & mask) != 0 && granule->written[i] > clocks[self][i])
-			report(address, write, pc, i, true);
-		if (write && (granule->read_mask[i] & mask) != 0 && granule->read[i] > clocks[self][i])
-			report(address, write, pc, i, false);
+		for (unsigned byte = first; byte < last; byte++) {
+			if (granule->written[i][byte] > clocks[self][i])
+				report(address + byte, write, pc, i, true);
+			if (write && granule->read[i][byte] > clocks[self][i])
+				report(address + byte, write, pc, i, false);
+		}
 	}
-	if (write) {
-		granule->written[self] = clocks[self][self];
-		granule->written_mask[self] |= mask;
-	} else {
-		granule->read[self] = clocks[self][self];
-		granule->read_mask[self] |= mask;
-	}
+	for (unsigned byte = first; byte < last; byte++)
+		(write ? granule->written : granule->read)[self][byte] = (uint16_t)clocks[self][self];
 }
 
 static void access_range(const void *memory, size_t size, bool write, const void *pc)
@@ -157,7 +155,7 @@ static void access_range(const void *memory, size_t size, bool write, const void
 		unsigned first = address < begin ? (unsigned)(begin - address) : 0;
 		unsigned last = end - address < 4 ? (unsigned)(end - address) : 4;
 
-		granule_access(address, (unsigned char)(0xfu << first & 0xfu >> (4 - last)), write, pc);
+		granule_access(address, first, last, write, pc);
 	}
 }
 
