@@ -61,7 +61,7 @@ typedef enum duct_status {
 	DUCT_TIMEDOUT,    /* the deadline passed first */
 	DUCT_CANCELED,    /* the cancel token was raised first */
 	DUCT_CLOSED,      /* send: channel or sender closed.  recv: channel closed and drained, or receiver closed */
-	DUCT_NO_RECEIVERS,/* send: the last receiver is gone */
+	DUCT_NO_RECEIVERS,/* send: the last receiver is gone, and the channel is not closed */
 	DUCT_LAGGED,      /* recv: this receiver lost messages; the next receive goes on with the oldest kept */
 	DUCT_INVALIDATED, /* recv: this receiver became a peekable */
 	DUCT_NOMEM,       /* memory, or a system's mutex or condition variable, could not be had */
@@ -128,7 +128,7 @@ typedef struct duct_log_event {
 	duct_log_kind kind;
 	const char *channel;  /* the name of the channel; valid during the hook, as is text */
 	const char *text;     /* the event as a line for people, without a newline */
-	uint64_t suppressed;  /* events kept back by the rate limit since the last one told */
+	uint64_t suppressed;  /* events kept back by the rate limit since the last pair told; 0 with DUCT_LOG_RESUMED */
 } duct_log_event;
 
 /*
@@ -136,7 +136,7 @@ typedef struct duct_log_event {
  * the allocator; the context is the caller's and must outlive the channel.
  *
  * Hooks run on the calling thread with no lock held, may call any function of the library, and must return.  A message that
- * a hook sees is aligned as malloc would align it.
+ * a hook sees is aligned for any type of its size that malloc could serve.
  */
 typedef struct duct_options {
 	size_t size;      /* sizeof(duct_options): DUCT_OPTIONS and DUCT_OPTIONS_INIT set it */
@@ -170,8 +170,8 @@ typedef struct duct_options {
  * Makes an anycast channel: each message goes to exactly one receiver, in the order of sending.
  *
  * message_size is in bytes and may be 0.  capacity is the exact number of messages that wait in the channel; with capacity 0
- * (rendezvous) a message moves only between two threads that are both present.  The channel has no ends yet; a channel that
- * never had a receiver accepts messages up to its capacity.
+ * (rendezvous) a message moves only between two threads that are both present.  The channel has no ends yet; one that
+ * never had a receiver accepts messages up to its capacity, as long as there is a channel handle to make one from.
  *
  * Returns DUCT_OK, DUCT_INVALID (channel is NULL, options of an unknown size, an allocator without a function, sizes that
  * overflow, capacity of 2^32 or more) or DUCT_NOMEM; *channel is written on DUCT_OK only.
@@ -241,7 +241,7 @@ DUCT_API const char *duct_channel_name(const duct_channel *channel);
 
 /*
  * Writes a line for people about the channel and its state into buffer, at most size bytes with the final zero, as snprintf
- * does.  Returns the length of the whole line, which was cut if that is size or more.
+ * does.  Returns the length of the whole line, which was cut if that is size or more; 0, with nothing written, for NULL.
  */
 DUCT_API size_t duct_channel_describe(const duct_channel *channel, char *buffer, size_t size);
 
@@ -495,7 +495,7 @@ DUCT_UNUSED static inline void duct_auto_cancel_free_(duct_cancel **cancel)
 	DUCT_UNUSED DUCT_MUST_CHECK static inline duct_status name_##_##handle_##_clone(name_##_##handle_ *typed, \
 	    name_##_##handle_ **clone) \
 	{ \
-		duct_##handle_ *untyped; \
+		duct_##handle_ *untyped = NULL; \
 		duct_status status = duct_##handle_##_clone(name_##_untyped_##handle_(typed), clone ? &untyped : NULL); \
 		if (status == DUCT_OK) \
 			*clone = (name_##_##handle_ *)untyped; \
@@ -511,7 +511,7 @@ DUCT_UNUSED static inline void duct_auto_cancel_free_(duct_cancel **cancel)
 	DUCT_UNUSED DUCT_MUST_CHECK static inline duct_status name_##_anycast_new(name_##_channel **channel, size_t capacity, \
 	    const duct_options *options) \
 	{ \
-		duct_channel *untyped; \
+		duct_channel *untyped = NULL; \
 		duct_status status = duct_anycast_new(channel ? &untyped : NULL, sizeof(type_), capacity, options); \
 		if (status == DUCT_OK) \
 			*channel = (name_##_channel *)untyped; \
@@ -520,8 +520,8 @@ DUCT_UNUSED static inline void duct_auto_cancel_free_(duct_cancel **cancel)
 	DUCT_UNUSED DUCT_MUST_CHECK static inline duct_status name_##_open(name_##_sender **sender, name_##_receiver **receiver, \
 	    size_t capacity, const duct_options *options) \
 	{ \
-		duct_sender *untyped_sender; \
-		duct_receiver *untyped_receiver; \
+		duct_sender *untyped_sender = NULL; \
+		duct_receiver *untyped_receiver = NULL; \
 		duct_status status = duct_anycast_open(sender ? &untyped_sender : NULL, receiver ? &untyped_receiver : NULL, \
 		    sizeof(type_), capacity, options); \
 		if (status == DUCT_OK) { \
@@ -535,7 +535,7 @@ DUCT_UNUSED static inline void duct_auto_cancel_free_(duct_cancel **cancel)
 	DUCT_UNUSED DUCT_MUST_CHECK static inline duct_status name_##_##end_##_new(name_##_channel *channel, \
 	    name_##_##end_ **typed) \
 	{ \
-		duct_##end_ *untyped; \
+		duct_##end_ *untyped = NULL; \
 		duct_status status = duct_##end_##_new(name_##_untyped_channel(channel), typed ? &untyped : NULL); \
 		if (status == DUCT_OK) \
 			*typed = (name_##_##end_ *)untyped; \

@@ -211,35 +211,31 @@ void duct_channel_close(duct_channel *channel, int reason)
 #define TRAY_SIZE 1024
 
 /* Takes messages in handfuls to a tray that holds so many, and drops them there, without a lock. */
-static size_t discard_through(duct_channel *channel, unsigned char *tray, size_t holds, size_t count)
+static size_t discard_through(duct_channel *channel, size_t end, unsigned char *tray, size_t holds)
 {
-	const struct ring *ring = &channel->queue.ring;
 	size_t discarded = 0, handful;
 
-	do {
-		handful = queue_discard_many(&channel->queue, tray, holds < count - discarded ? holds : count - discarded);
+	while ((handful = queue_discard(&channel->queue, end, tray, holds)) > 0) {
 		for (size_t i = 0; i < handful; i++)
-			channel->drop(ring_nth(ring, tray, i), channel->context);
+			channel->drop(ring_nth(&channel->queue.ring, tray, i), channel->context);
 		discarded += handful;
-	} while (handful > 0 && discarded < count);
+	}
 	return discarded;
 }
 
-static duct_status discard_with_hook(duct_channel *channel, size_t count, size_t *discarded)
+static duct_status discard_with_hook(duct_channel *channel, size_t end, size_t *discarded)
 {
 	_Alignas(max_align_t) unsigned char stack[TRAY_SIZE];
 	size_t size = channel->queue.ring.size;
 	void *heap;
 
 	if (size <= TRAY_SIZE) {
-		*discarded = discard_through(channel, stack, size != 0 ? TRAY_SIZE / size : TRAY_SIZE, count);
+		*discarded = discard_through(channel, end, stack, size != 0 ? TRAY_SIZE / size : TRAY_SIZE);
 		return DUCT_OK;
 	}
-	if (count == 0)
-		return DUCT_OK;
 	if ((heap = memory_new(allocator_of(channel), size)) == NULL)
 		return DUCT_NOMEM;
-	*discarded = discard_through(channel, heap, 1, count);
+	*discarded = discard_through(channel, end, heap, 1);
 	memory_free(allocator_of(channel), heap);
 	return DUCT_OK;
 }
@@ -247,18 +243,18 @@ static duct_status discard_with_hook(duct_channel *channel, size_t count, size_t
 duct_status duct_channel_discard(duct_channel *channel, size_t *discarded)
 {
 	duct_status status = DUCT_OK;
-	size_t count, done = 0;
+	size_t end, done = 0;
 	int cancellation;
 
 	if (channel == NULL)
 		return DUCT_INVALID;
 	cancellation = cancellation_hold();
 	atomic_fetch_add(&channel->references, 1);
-	count = queue_len(&channel->queue); /* what comes later is not thrown away */
-	if (channel->drop != NULL)
-		status = discard_with_hook(channel, count, &done);
-	else
-		done = queue_discard_many(&channel->queue, NULL, count);
+	end = queue_end(&channel->queue); /* what comes later is not thrown away */
+	if (channel->drop == NULL)
+		done = queue_discard(&channel->queue, end, NULL, SIZE_MAX);
+	else if (queue_len(&channel->queue) > 0)
+		status = discard_with_hook(channel, end, &done);
 	channel_unref(channel);
 	cancellation_resume(cancellation);
 	if (status == DUCT_OK && discarded != NULL)

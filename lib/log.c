@@ -13,7 +13,7 @@
 bool log_admit_locked(struct log *log, duct_time now, uint64_t *suppressed)
 {
 	if (now < log->next) {
-		log->suppressed++;
+		log->suppressed += 2; /* this one, and the one that goes with it */
 		return false;
 	}
 	*suppressed = log->suppressed;

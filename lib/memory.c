@@ -9,17 +9,35 @@
 
 #include "sync.h"
 
+#include <errno.h>
 #include <stdlib.h>
+
+static void *allocate(const duct_allocator *allocator, size_t size)
+{
+	int error = errno;
+	void *memory = allocator != NULL ? allocator->allocate(size, allocator->context) : malloc(size);
+
+	errno = error;
+	return memory;
+}
+
+static void release(const duct_allocator *allocator, void *memory)
+{
+	int error = errno;
+
+	if (allocator != NULL)
+		allocator->release(memory, allocator->context);
+	else
+		free(memory);
+	errno = error;
+}
 
 void *memory_new(const duct_allocator *allocator, size_t size)
 {
 	const size_t extra = CACHE_LINE - 1 + sizeof(void *);
 	unsigned char *begin, *line;
 
-	if (size > SIZE_MAX - extra)
-		return NULL;
-	begin = allocator != NULL ? allocator->allocate(size + extra, allocator->context) : malloc(size + extra);
-	if (begin == NULL)
+	if (size > SIZE_MAX - extra || (begin = allocate(allocator, size + extra)) == NULL)
 		return NULL;
 	line = begin + extra - ((uintptr_t)begin + extra) % CACHE_LINE;
 	((void **)(void *)line)[-1] = begin;
@@ -28,10 +46,5 @@ void *memory_new(const duct_allocator *allocator, size_t size)
 
 void memory_free(const duct_allocator *allocator, void *memory)
 {
-	void *begin = ((void **)memory)[-1];
-
-	if (allocator != NULL)
-		allocator->release(begin, allocator->context);
-	else
-		free(begin);
+	release(allocator, ((void **)memory)[-1]);
 }

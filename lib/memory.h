@@ -9,7 +9,7 @@
 
 #include <duct.h>
 
-/* Memory of so many bytes, or NULL; allocator NULL is malloc and free. */
+/* Memory of so many bytes, or NULL; allocator NULL is malloc and free.  Neither function changes errno. */
 void *memory_new(const duct_allocator *allocator, size_t size);
 
 /* Gives back what memory_new returned.  The allocator may lie in that memory. */

@@ -316,27 +316,47 @@ duct_status queue_take_many(struct end *end, void *messages, size_t count, size_
 	return ended ? DUCT_CLOSED : DUCT_EMPTY;
 }
 
-size_t queue_discard_many(struct queue *queue, void *messages, size_t count)
+size_t queue_discard(struct queue *queue, size_t end, void *messages, size_t most)
 {
 	struct node *wakes = NULL;
-	size_t discarded;
+	size_t left, discarded;
 
 	queue_lock_take(queue);
-	discarded = take_many_locked(queue, messages, count, &wakes);
+	left = (end - load_relaxed(&queue->take.at.position)) / 2;
+	if (left > queue->ring.capacity)
+		left = 0; /* others have taken all up to the end, and perhaps more */
+	discarded = take_many_locked(queue, messages, left < most ? left : most, &wakes);
 	queue_unlock_take(queue);
 	wakes_notify(wakes);
 	return discarded;
 }
 
+/*
+ * Both positions at one moment.  Without the locks a position may lag behind its slot's word, and their difference could be
+ * anything.
+ */
+static void positions(struct queue *queue, size_t *taken, size_t *put)
+{
+	queue_lock_both(queue);
+	*taken = load_relaxed(&queue->take.at.position);
+	*put = load_relaxed(&queue->put.at.position);
+	queue_unlock_both(queue);
+}
+
+size_t queue_end(struct queue *queue)
+{
+	size_t taken, put;
+
+	positions(queue, &taken, &put);
+	return put;
+}
+
 size_t queue_len(struct queue *queue)
 {
-	size_t len;
+	size_t taken, put;
 
-	/* Without the locks a position may lag behind its slot's word, and the difference could be anything. */
-	queue_lock_both(queue);
-	len = (load_relaxed(&queue->put.at.position) - load_relaxed(&queue->take.at.position)) / 2;
-	queue_unlock_both(queue);
-	return len;
+	positions(queue, &taken, &put);
+	return (put - taken) / 2;
 }
 
 /* ---- Under both locks ------------------------------------------------------------------------------------------ */

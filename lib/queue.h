@@ -188,8 +188,11 @@ static inline duct_status queue_attempt(const struct op *op)
 duct_status queue_put_many(struct end *end, const void *messages, size_t count, size_t *moved);
 duct_status queue_take_many(struct end *end, void *messages, size_t count, size_t *moved);
 
-/* Throws away up to count messages, copying them to the array unless that is NULL; how many.  Asks no end. */
-size_t queue_discard_many(struct queue *queue, void *messages, size_t count);
+/* Where the queued messages end now: the position of the next put.  Takes both locks. */
+size_t queue_end(struct queue *queue);
+
+/* Takes out messages from before that end, most of them at most, to the array unless that is NULL; how many. */
+size_t queue_discard(struct queue *queue, size_t end, void *messages, size_t most);
 
 /*
  * Without a lock: false only if the operation was not ready at some moment during the call.  A thread that has to be sure of

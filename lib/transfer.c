@@ -14,6 +14,14 @@ static inline bool message_is_valid(const struct end *end, const void *message)
 	return message != NULL || end->queue->ring.size == 0;
 }
 
+/* An array of so many messages there can be. */
+static bool array_is_valid(const struct end *end, const void *messages, size_t count)
+{
+	size_t size = end->queue->ring.size;
+
+	return count == 0 || size == 0 || (messages != NULL && count <= SIZE_MAX / size);
+}
+
 /* One attempt.  What is surely not ready is told without a lock. */
 static duct_status try_once(const struct op *op)
 {
@@ -114,7 +122,7 @@ duct_status duct_send_many(duct_sender *sender, const void *messages, size_t cou
 	duct_status status = DUCT_OK;
 	size_t done = 0, moved;
 
-	if (sender == NULL || deadline < 0 || (count > 0 && !message_is_valid(&sender->end, messages)))
+	if (sender == NULL || deadline < 0 || !array_is_valid(&sender->end, messages, count))
 		return DUCT_INVALID;
 	batch_begin(&sender->end, cancel);
 	if (count > 0 && duct_cancel_raised(cancel))
@@ -189,7 +197,7 @@ duct_status duct_recv_many(duct_receiver *receiver, void *messages, size_t min, 
 	duct_status status = DUCT_OK;
 	size_t done = 0, moved;
 
-	if (receiver == NULL || deadline < 0 || min > max || (max > 0 && !message_is_valid(&receiver->end, messages)))
+	if (receiver == NULL || deadline < 0 || min > max || !array_is_valid(&receiver->end, messages, max))
 		return DUCT_INVALID;
 	batch_begin(&receiver->end, cancel);
 	ring = &receiver->end.queue->ring;

@@ -8,9 +8,8 @@
 
 #include "clock.h"
 #include "log.h"
+#include "memory.h"
 #include "turn.h"
-
-#include <stdlib.h>
 
 /* ---- Spinning -------------------------------------------------------------------------------------------------- */
 
@@ -132,7 +131,7 @@ duct_status wait_init(struct wait *wait, uint32_t cases, duct_cancel *cancel)
 	wait->nodes = wait->inline_nodes;
 	wait->order = wait->inline_order;
 	if (count > WAIT_OPS_INLINE) {
-		if ((wait->block = malloc(count * each)) == NULL)
+		if ((wait->block = memory_new(NULL, count * each)) == NULL)
 			return DUCT_NOMEM;
 		wait->ops = wait->block;
 		wait->nodes = (struct node *)(void *)(wait->ops + count);
@@ -144,7 +143,8 @@ duct_status wait_init(struct wait *wait, uint32_t cases, duct_cancel *cancel)
 
 void wait_fini(struct wait *wait)
 {
-	free(wait->block);
+	if (wait->block != NULL)
+		memory_free(NULL, wait->block);
 }
 
 /* ---- Locking all queues ---------------------------------------------------------------------------------------- */

@@ -1,0 +1,470 @@
+/*
+ * SPDX-License-Identifier: MIT
+ * SPDX-FileCopyrightText: The Duct authors
+ *
+ * The library in its process: fork, thread cancellation, signals, errno, and threads on their way out.
+ */
+#include "harness.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* A sanitizer stops a program that starts threads after a fork of many, or asks for far too much memory. */
+#if defined __SANITIZE_THREAD__ || defined __SANITIZE_ADDRESS__
+#define UNDER_SANITIZER 1
+#elif defined __has_feature
+#if __has_feature(thread_sanitizer) || __has_feature(address_sanitizer) || __has_feature(memory_sanitizer)
+#define UNDER_SANITIZER 1
+#endif
+#endif
+#ifndef UNDER_SANITIZER
+#define UNDER_SANITIZER 0
+#endif
+
+/* The calls that can sleep. */
+enum action { SEND, RECV, SEND_UNTIL, RECV_UNTIL, SEND_MANY, RECV_MANY, SENDER_WAIT, RECEIVER_WAIT, SELECT, ACTIONS };
+
+/* One blocking call in a thread of its own. */
+struct call {
+	enum action action;
+	struct test_pair pair;
+	int message;
+	duct_status status;
+	int error; /* errno after the call */
+	atomic_bool entered;
+	atomic_bool completed;
+	pthread_t thread;
+};
+
+static duct_status act(enum action action, const struct test_pair *pair, int *message)
+{
+	duct_case cases[] = { DUCT_RECV(pair->rx, message) };
+	size_t chosen;
+
+	switch (action) {
+	case SEND:
+		return duct_send(pair->tx, message);
+	case RECV:
+		return duct_recv(pair->rx, message);
+	case SEND_UNTIL:
+		return duct_send_until(pair->tx, message, duct_after_s(100), NULL);
+	case RECV_UNTIL:
+		return duct_recv_until(pair->rx, message, duct_after_s(100), NULL);
+	case SEND_MANY:
+		return duct_send_many(pair->tx, message, 1, NULL, DUCT_FOREVER, NULL);
+	case RECV_MANY:
+		return duct_recv_many(pair->rx, message, 1, 1, NULL, DUCT_FOREVER, NULL);
+	case SENDER_WAIT:
+		return duct_sender_wait(pair->tx, DUCT_FOREVER, NULL);
+	case RECEIVER_WAIT:
+		return duct_receiver_wait(pair->rx, DUCT_FOREVER, NULL);
+	default:
+		return duct_select_until(cases, 1, &chosen, DUCT_FAIR, duct_after_s(100), NULL);
+	}
+}
+
+static bool is_send(enum action action)
+{
+	return action == SEND || action == SEND_UNTIL || action == SEND_MANY || action == SENDER_WAIT;
+}
+
+static bool takes(enum action action)
+{
+	return action != SENDER_WAIT && action != RECEIVER_WAIT;
+}
+
+static void *make_call(void *argument)
+{
+	struct call *call = argument;
+
+	errno = EDOM;
+	atomic_store(&call->entered, true);
+	call->status = act(call->action, &call->pair, &call->message);
+	call->error = errno;
+	atomic_store(&call->completed, true);
+	pthread_testcancel();
+	return NULL;
+}
+
+/* Starts a call that has to wait, and waits until it does. */
+static void call_start(struct call *call, enum action action)
+{
+	call->action = action;
+	call->pair = test_pair_new(sizeof(int), 1);
+	call->message = 5;
+	call->status = DUCT_INVALID;
+	atomic_init(&call->entered, false);
+	atomic_init(&call->completed, false);
+	if (is_send(action))
+		CHECK_STATUS(duct_send(call->pair.tx, &(int){ 4 }), DUCT_OK);
+	call->thread = test_start(make_call, call);
+	AWAIT(atomic_load(&call->entered));
+	if (takes(action) && is_send(action))
+		AWAIT(duct_channel_waiting_senders(call->pair.channel) == 1);
+	else if (takes(action))
+		AWAIT(duct_channel_waiting_receivers(call->pair.channel) == 1);
+	for (int moment = 0; moment < 5; moment++)
+		test_pause();
+	CHECK(!atomic_load(&call->completed));
+}
+
+/* Does what the call waits for. */
+static void call_serve(struct call *call)
+{
+	int message;
+
+	if (is_send(call->action))
+		CHECK_STATUS(duct_recv(call->pair.rx, &message), DUCT_OK);
+	else
+		CHECK_STATUS(duct_send(call->pair.tx, &(int){ 6 }), DUCT_OK);
+}
+
+/* After the call has ended: that it succeeded and moved exactly one message. */
+static void call_check(struct call *call)
+{
+	CHECK(atomic_load(&call->completed));
+	CHECK_STATUS(call->status, DUCT_OK);
+	CHECK(call->error == EDOM);
+	CHECK(call->message == (takes(call->action) && !is_send(call->action) ? 6 : 5));
+	CHECK(duct_channel_len(call->pair.channel) == (is_send(call->action) == takes(call->action)));
+	test_pair_free(&call->pair);
+}
+
+/* ---- Fork -------------------------------------------------------------------------------------------------------------- */
+
+static void *echo(void *argument)
+{
+	struct test_pair *pairs = argument;
+	int message;
+
+	DUCT_FOR_EACH(pairs[0].rx, &message)
+		CHECK_STATUS(duct_send(pairs[1].tx, &message), DUCT_OK);
+	return NULL;
+}
+
+/* New channels, all by one thread and, where that is allowed after a fork, between two. */
+static void use_new_channels(void)
+{
+	struct test_pair pairs[2] = { test_pair_new(sizeof(int), 1), test_pair_new(sizeof(int), 0) };
+	duct_cancel *cancel;
+	int message;
+	pthread_t thread;
+
+	CHECK_STATUS(duct_send(pairs[0].tx, &(int){ 1 }), DUCT_OK);
+	CHECK_STATUS(duct_recv(pairs[0].rx, &message), DUCT_OK);
+	CHECK_STATUS(duct_recv_until(pairs[1].rx, &message, duct_after_ms(1), NULL), DUCT_TIMEDOUT);
+	CHECK_STATUS(duct_cancel_new(&cancel, NULL, duct_after_ms(1)), DUCT_OK);
+	CHECK_STATUS(duct_recv_until(pairs[1].rx, &message, DUCT_FOREVER, cancel), DUCT_CANCELED);
+	duct_cancel_free(cancel);
+	if (!UNDER_SANITIZER) {
+		thread = test_start(echo, pairs);
+		for (int n = 0; n < 100; n++) {
+			CHECK_STATUS(duct_send(pairs[0].tx, &n), DUCT_OK);
+			CHECK_STATUS(duct_recv(pairs[1].rx, &message), DUCT_OK);
+			CHECK(message == n);
+		}
+		duct_channel_close(pairs[0].channel, 0);
+		test_join(thread);
+	}
+	test_pair_free(&pairs[0]);
+	test_pair_free(&pairs[1]);
+}
+
+/* While threads sleep in calls the process forks: the child makes and uses channels of its own, the parent goes on. */
+TEST(fork, while_threads_sleep_leaves_both_working, 10)
+{
+	static struct call calls[ACTIONS];
+
+	for (int action = 0; action < ACTIONS; action++)
+		call_start(&calls[action], (enum action)action);
+	for (int round = 0; round < 3; round++) {
+		pid_t child = fork();
+		int status;
+
+		CHECK(child >= 0);
+		if (child == 0) {
+			use_new_channels();
+			_exit(0);
+		}
+		CHECK(waitpid(child, &status, 0) == child);
+		CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+	}
+	for (int action = 0; action < ACTIONS; action++) {
+		call_serve(&calls[action]);
+		test_join(calls[action].thread);
+		call_check(&calls[action]);
+	}
+}
+
+/* ---- Cancellation of threads ------------------------------------------------------------------------------------------- */
+
+/* A thread canceled in a call is not ended there: the call is served as ever, and the thread ends at its next own point. */
+TEST(pthread_cancel, does_not_break_into_a_call, 10)
+{
+	for (int action = 0; action < ACTIONS; action++) {
+		struct call call;
+		void *result;
+
+		call_start(&call, (enum action)action);
+		CHECK(pthread_cancel(call.thread) == 0);
+		for (int moment = 0; moment < 10; moment++)
+			test_pause();
+		CHECK(!atomic_load(&call.completed));
+		call_serve(&call);
+		CHECK(pthread_join(call.thread, &result) == 0);
+		CHECK(result == PTHREAD_CANCELED);
+		call_check(&call);
+	}
+}
+
+static atomic_bool may_go;
+
+static void *call_when_allowed(void *argument)
+{
+	struct call *call = argument;
+
+	atomic_store(&call->entered, true);
+	while (!atomic_load(&may_go))
+		sched_yield();
+	call->status = act(call->action, &call->pair, &call->message);
+	atomic_store(&call->completed, true);
+	pthread_testcancel();
+	return NULL;
+}
+
+/* Nor is a thread that was canceled before the call ended by it, even if the call has to wait or runs out of time. */
+TEST(pthread_cancel, before_a_call_does_not_end_it, 10)
+{
+	for (int action = 0; action < ACTIONS; action++) {
+		struct call call = { .action = (enum action)action, .pair = test_pair_new(sizeof(int), 1), .message = 5,
+			.error = EDOM };
+		void *result;
+
+		atomic_store(&may_go, false);
+		if (is_send(call.action))
+			CHECK_STATUS(duct_send(call.pair.tx, &(int){ 4 }), DUCT_OK);
+		call.thread = test_start(call_when_allowed, &call);
+		AWAIT(atomic_load(&call.entered));
+		CHECK(pthread_cancel(call.thread) == 0);
+		atomic_store(&may_go, true);
+		for (int moment = 0; moment < 10; moment++)
+			test_pause();
+		CHECK(!atomic_load(&call.completed));
+		call_serve(&call);
+		CHECK(pthread_join(call.thread, &result) == 0);
+		CHECK(result == PTHREAD_CANCELED);
+		call_check(&call);
+	}
+}
+
+/* ---- Signals ----------------------------------------------------------------------------------------------------------- */
+
+static atomic_int signals;
+
+static void count_signal(int number)
+{
+	(void)number;
+	atomic_fetch_add(&signals, 1);
+}
+
+static void catch_signals(void)
+{
+	struct sigaction action;
+
+	memset(&action, 0, sizeof action);
+	action.sa_handler = count_signal; /* no SA_RESTART: system calls are interrupted */
+	CHECK(sigaction(SIGUSR1, &action, NULL) == 0);
+}
+
+static void interrupt(pthread_t thread)
+{
+	int before = atomic_load(&signals);
+
+	CHECK(pthread_kill(thread, SIGUSR1) == 0);
+	AWAIT(atomic_load(&signals) > before);
+}
+
+/* Signals that interrupt a sleeping thread do not end its call. */
+TEST(signal, does_not_end_a_call, 10)
+{
+	catch_signals();
+	for (int action = 0; action < ACTIONS; action++) {
+		struct call call;
+
+		call_start(&call, (enum action)action);
+		for (int n = 0; n < 10; n++) {
+			interrupt(call.thread);
+			CHECK(!atomic_load(&call.completed));
+		}
+		call_serve(&call);
+		test_join(call.thread);
+		call_check(&call);
+	}
+}
+
+static void *wait_out(void *argument)
+{
+	struct call *call = argument;
+	duct_time deadline = duct_after_ms(30);
+
+	call->status = duct_recv_until(call->pair.rx, &call->message, deadline, NULL);
+	CHECK(duct_now() >= deadline);
+	atomic_store(&call->completed, true);
+	/* So that the thread can be signalled until the test is done with it. */
+	while (!atomic_load(&may_go))
+		test_pause();
+	return NULL;
+}
+
+/* Signals neither shorten nor lengthen a wait with a deadline. */
+TEST(signal, does_not_move_a_deadline, 10)
+{
+	struct call call = { .pair = test_pair_new(sizeof(int), 1) };
+
+	catch_signals();
+	atomic_store(&may_go, false);
+	call.thread = test_start(wait_out, &call);
+	while (!atomic_load(&call.completed))
+		interrupt(call.thread);
+	atomic_store(&may_go, true);
+	test_join(call.thread);
+	CHECK_STATUS(call.status, DUCT_TIMEDOUT);
+	test_pair_free(&call.pair);
+}
+
+/* ---- errno ------------------------------------------------------------------------------------------------------------- */
+
+/* What a drop hook sets is the caller's own doing; this one sets nothing. */
+static void ignore_message(void *message, void *context)
+{
+	(void)message;
+	(void)context;
+}
+
+#define LEAVES_ERRNO(call_) \
+	do { \
+		errno = EDOM; \
+		call_; \
+		CHECK(errno == EDOM); \
+	} while (0)
+
+/* No call sets errno, whether it succeeds, fails or waits in vain. */
+TEST(error_number, is_left_alone, 5)
+{
+	duct_channel *channel, *channel_clone;
+	duct_sender *tx, *tx_clone;
+	duct_receiver *rx, *rx_clone;
+	duct_cancel *cancel, *cancel_clone;
+	int message = 1;
+	duct_case cases[] = { DUCT_RECV(NULL, &message) };
+	size_t count;
+	char line[100];
+
+	LEAVES_ERRNO(CHECK_STATUS(duct_anycast_new(&channel, 4, 1, DUCT_OPTIONS(.drop = ignore_message)), DUCT_OK));
+	LEAVES_ERRNO(CHECK_STATUS(duct_anycast_new(&channel, SIZE_MAX, 8, NULL), DUCT_INVALID));
+	LEAVES_ERRNO(CHECK_STATUS(duct_channel_clone(channel, &channel_clone), DUCT_OK));
+	LEAVES_ERRNO(CHECK_STATUS(duct_sender_new(channel, &tx), DUCT_OK));
+	LEAVES_ERRNO(CHECK_STATUS(duct_receiver_new(channel, &rx), DUCT_OK));
+	LEAVES_ERRNO(CHECK_STATUS(duct_sender_clone(tx, &tx_clone), DUCT_OK));
+	LEAVES_ERRNO(CHECK_STATUS(duct_receiver_clone(rx, &rx_clone), DUCT_OK));
+	LEAVES_ERRNO(CHECK_STATUS(duct_cancel_new(&cancel, NULL, DUCT_FOREVER), DUCT_OK));
+	LEAVES_ERRNO(CHECK_STATUS(duct_cancel_clone(cancel, &cancel_clone), DUCT_OK));
+	cases[0].receiver = rx;
+	LEAVES_ERRNO(CHECK_STATUS(duct_try_recv(rx, &message), DUCT_EMPTY));
+	LEAVES_ERRNO(CHECK_STATUS(duct_recv_until(rx, &message, duct_after_ms(1), NULL), DUCT_TIMEDOUT));
+	LEAVES_ERRNO(CHECK_STATUS(duct_receiver_wait(rx, duct_after_ms(1), cancel), DUCT_TIMEDOUT));
+	LEAVES_ERRNO(CHECK_STATUS(duct_select_until(cases, 1, &count, DUCT_FAIR, duct_after_ms(1), NULL), DUCT_TIMEDOUT));
+	LEAVES_ERRNO(CHECK_STATUS(duct_send(tx, &message), DUCT_OK));
+	LEAVES_ERRNO(CHECK_STATUS(duct_try_send(tx, &message), DUCT_FULL));
+	LEAVES_ERRNO(CHECK_STATUS(duct_send_until(tx, &message, duct_after_ms(1), NULL), DUCT_TIMEDOUT));
+	LEAVES_ERRNO(CHECK_STATUS(duct_send_many(tx, &message, 1, &count, duct_after_ms(1), NULL), DUCT_TIMEDOUT));
+	LEAVES_ERRNO(CHECK_STATUS(duct_recv_many(rx, &message, 0, 1, &count, 0, NULL), DUCT_OK));
+	LEAVES_ERRNO(CHECK_STATUS(duct_send(tx, &message), DUCT_OK));
+	LEAVES_ERRNO(CHECK_STATUS(duct_channel_discard(channel, &count), DUCT_OK));
+	LEAVES_ERRNO(CHECK(duct_channel_describe(channel, line, sizeof line) > 0));
+	LEAVES_ERRNO(CHECK(duct_strerror((duct_status)999) != NULL));
+	LEAVES_ERRNO(duct_cancel_raise(cancel));
+	LEAVES_ERRNO(CHECK_STATUS(duct_recv_until(rx, &message, DUCT_FOREVER, cancel), DUCT_CANCELED));
+	LEAVES_ERRNO(duct_channel_close(channel, 1));
+	LEAVES_ERRNO(CHECK_STATUS(duct_recv(rx, &message), DUCT_CLOSED));
+	LEAVES_ERRNO(duct_sender_close(tx));
+	LEAVES_ERRNO(duct_receiver_close(rx));
+	LEAVES_ERRNO(duct_cancel_free(cancel));
+	LEAVES_ERRNO(duct_cancel_free(cancel_clone));
+	LEAVES_ERRNO(duct_sender_free(tx));
+	LEAVES_ERRNO(duct_sender_free(tx_clone));
+	LEAVES_ERRNO(duct_receiver_free(rx));
+	LEAVES_ERRNO(duct_receiver_free(rx_clone));
+	LEAVES_ERRNO(duct_channel_free(channel_clone));
+	LEAVES_ERRNO(duct_channel_free(channel));
+}
+
+#if SIZE_MAX > UINT32_MAX
+/* Nor does a call that could not have its memory, whatever malloc does. */
+TEST(error_number, is_left_alone_without_memory, 5)
+{
+	duct_channel *channel = NULL;
+
+	if (UNDER_SANITIZER)
+		return;
+	LEAVES_ERRNO(CHECK_STATUS(duct_anycast_new(&channel, (size_t)1 << 40, 1 << 20, NULL), DUCT_NOMEM));
+	CHECK(channel == NULL);
+}
+#endif
+
+/* ---- Threads on their way out ------------------------------------------------------------------------------------------ */
+
+static pthread_key_t key;
+
+/* Runs when the thread's own data are destroyed, after its function has returned. */
+static void use_channels_at_exit(void *value)
+{
+	struct test_pair *pairs = value;
+	int message = 0;
+	duct_case cases[] = { DUCT_RECV(pairs[0].rx, &message) };
+	size_t chosen;
+
+	CHECK_STATUS(duct_recv(pairs[0].rx, &message), DUCT_OK);
+	CHECK(message == 1);
+	CHECK_STATUS(duct_select(cases, 1, &chosen), DUCT_OK);
+	CHECK(message == 2);
+	CHECK_STATUS(duct_recv_until(pairs[0].rx, &message, duct_after_ms(1), NULL), DUCT_TIMEDOUT);
+	CHECK_STATUS(duct_send(pairs[1].tx, &(int){ 3 }), DUCT_OK);
+}
+
+static void *set_value_and_leave(void *argument)
+{
+	struct test_pair *pairs = argument;
+	int message;
+
+	CHECK(pthread_setspecific(key, pairs) == 0);
+	/* Some of them have waited before, so that what a wait leaves behind, if anything, is torn down as well. */
+	if (duct_channel_capacity(pairs[0].channel) == 0)
+		CHECK_STATUS(duct_recv_until(pairs[1].rx, &message, duct_after_ms(1), NULL), DUCT_TIMEDOUT);
+	return NULL;
+}
+
+/* The destructor of a thread's own data may use channels, wait in them and select. */
+TEST(thread_exit, may_use_channels, 5)
+{
+	CHECK(pthread_key_create(&key, use_channels_at_exit) == 0);
+	for (size_t capacity = 0; capacity <= 1; capacity++) {
+		struct test_pair pairs[2] = { test_pair_new(sizeof(int), capacity), test_pair_new(sizeof(int), 0) };
+		pthread_t thread = test_start(set_value_and_leave, pairs);
+		int message;
+
+		for (int n = 1; n <= 2; n++) {
+			AWAIT(duct_channel_waiting_receivers(pairs[0].channel) == 1);
+			CHECK_STATUS(duct_send(pairs[0].tx, &n), DUCT_OK);
+		}
+		CHECK_STATUS(duct_recv(pairs[1].rx, &message), DUCT_OK);
+		CHECK(message == 3);
+		test_join(thread);
+		test_pair_free(&pairs[0]);
+		test_pair_free(&pairs[1]);
+	}
+	pthread_key_delete(key);
+}

@@ -1,0 +1,231 @@
+/*
+ * SPDX-License-Identifier: MIT
+ * SPDX-FileCopyrightText: The Duct authors
+ *
+ * What the header makes in the caller's program: typed ends, handles that free themselves, options in place, for-each.
+ */
+#include "harness.h"
+
+struct job {
+	int id;
+	char path[20];
+};
+
+DUCT_TYPE(jobs, struct job);
+DUCT_TYPE(words, const char *);
+DUCT_TYPE(ticks, unsigned char);
+
+/* ---- Typed ends -------------------------------------------------------------------------------------------------------- */
+
+/* Typed ends send and receive their type in every form, and are the plain handles underneath. */
+TEST(type, moves_its_messages_in_every_form, 5)
+{
+	struct job out = { 1, "one" }, in = { 0, "" }, batch[3] = { { 2, "two" }, { 3, "three" }, { 4, "four" } };
+	jobs_sender *tx = NULL;
+	jobs_receiver *rx = NULL;
+	size_t moved;
+
+	CHECK_STATUS(jobs_open(&tx, &rx, 4, DUCT_OPTIONS(.name = "typed")), DUCT_OK);
+	CHECK(duct_channel_message_size(duct_sender_channel(jobs_untyped_sender(tx))) == sizeof(struct job));
+	CHECK(strcmp(duct_channel_name(duct_receiver_channel(jobs_untyped_receiver(rx))), "typed") == 0);
+	CHECK_STATUS(jobs_try_recv(rx, &in), DUCT_EMPTY);
+	CHECK_STATUS(jobs_send(tx, &out), DUCT_OK);
+	CHECK_STATUS(jobs_try_send(tx, &(struct job){ 5, "five" }), DUCT_OK);
+	CHECK_STATUS(jobs_recv(rx, &in), DUCT_OK);
+	CHECK(in.id == 1 && strcmp(in.path, "one") == 0);
+	CHECK_STATUS(jobs_receiver_wait(rx, DUCT_FOREVER, NULL), DUCT_OK);
+	CHECK_STATUS(jobs_try_recv(rx, &in), DUCT_OK);
+	CHECK(in.id == 5);
+	CHECK_STATUS(jobs_sender_wait(tx, DUCT_FOREVER, NULL), DUCT_OK);
+	CHECK_STATUS(jobs_send_many(tx, batch, 3, &moved, DUCT_FOREVER, NULL), DUCT_OK);
+	CHECK(moved == 3);
+	CHECK_STATUS(jobs_send_until(tx, &out, DUCT_FOREVER, NULL), DUCT_OK);
+	CHECK_STATUS(jobs_send_until(tx, &out, 0, NULL), DUCT_TIMEDOUT);
+	memset(batch, 0, sizeof batch);
+	CHECK_STATUS(jobs_recv_many(rx, batch, 3, 3, &moved, DUCT_FOREVER, NULL), DUCT_OK);
+	CHECK(moved == 3 && batch[0].id == 2 && batch[2].id == 4 && strcmp(batch[1].path, "three") == 0);
+	CHECK_STATUS(jobs_recv_until(rx, &in, DUCT_FOREVER, NULL), DUCT_OK);
+	CHECK(in.id == 1);
+	CHECK_STATUS(jobs_recv_until(rx, &in, 0, NULL), DUCT_TIMEDOUT);
+	jobs_sender_free(tx);
+	CHECK_STATUS(jobs_recv(rx, &in), DUCT_CLOSED);
+	jobs_receiver_free(rx);
+}
+
+/* Typed channels, ends and clones are made, closed and freed like plain ones. */
+TEST(type, has_channels_and_clones, 5)
+{
+	jobs_channel *channel = NULL, *channel_clone = NULL;
+	jobs_sender *tx = NULL, *tx_clone = NULL;
+	jobs_receiver *rx = NULL, *rx_clone = NULL;
+	struct job job = { 9, "nine" };
+
+	CHECK_STATUS(jobs_anycast_new(&channel, 2, NULL), DUCT_OK);
+	CHECK_STATUS(jobs_channel_clone(channel, &channel_clone), DUCT_OK);
+	CHECK_STATUS(jobs_sender_new(channel, &tx), DUCT_OK);
+	CHECK_STATUS(jobs_receiver_new(channel, &rx), DUCT_OK);
+	CHECK_STATUS(jobs_sender_clone(tx, &tx_clone), DUCT_OK);
+	CHECK_STATUS(jobs_receiver_clone(rx, &rx_clone), DUCT_OK);
+	CHECK(duct_channel_senders(jobs_untyped_channel(channel)) == 2);
+	CHECK(duct_channel_receivers(jobs_untyped_channel(channel_clone)) == 2);
+	jobs_sender_close(tx);
+	CHECK_STATUS(jobs_send(tx, &job), DUCT_CLOSED);
+	CHECK_STATUS(jobs_send(tx_clone, &job), DUCT_OK);
+	jobs_receiver_close(rx);
+	CHECK_STATUS(jobs_recv(rx, &job), DUCT_CLOSED);
+	CHECK_STATUS(jobs_recv(rx_clone, &job), DUCT_OK);
+	jobs_sender_free(tx);
+	jobs_sender_free(tx_clone);
+	jobs_receiver_free(rx);
+	jobs_receiver_free(rx_clone);
+	jobs_channel_free(channel);
+	jobs_channel_free(channel_clone);
+}
+
+/* Typed ends make cases for a select. */
+TEST(type, makes_cases_for_select, 5)
+{
+	jobs_sender *jobs_tx = NULL;
+	jobs_receiver *jobs_rx = NULL;
+	words_sender *words_tx = NULL;
+	words_receiver *words_rx = NULL;
+	struct job job = { 3, "three" };
+	const char *word = NULL, *hello = "hello";
+	duct_case cases[2];
+	size_t chosen = 77;
+
+	CHECK_STATUS(jobs_open(&jobs_tx, &jobs_rx, 1, NULL), DUCT_OK);
+	CHECK_STATUS(words_open(&words_tx, &words_rx, 1, NULL), DUCT_OK);
+	cases[0] = jobs_send_case(jobs_tx, &job);
+	cases[1] = words_recv_case(words_rx, &word);
+	CHECK_STATUS(duct_select(cases, 2, &chosen), DUCT_OK);
+	CHECK(chosen == 0 && cases[0].status == DUCT_OK);
+	CHECK_STATUS(duct_try_select(cases, 2, &chosen), DUCT_EMPTY);
+	CHECK_STATUS(words_send(words_tx, &hello), DUCT_OK);
+	CHECK_STATUS(duct_select(cases, 2, &chosen), DUCT_OK);
+	CHECK(chosen == 1 && word == hello);
+	job.id = 0;
+	CHECK_STATUS(jobs_recv(jobs_rx, &job), DUCT_OK);
+	CHECK(job.id == 3);
+	jobs_sender_free(jobs_tx);
+	jobs_receiver_free(jobs_rx);
+	words_sender_free(words_tx);
+	words_receiver_free(words_rx);
+}
+
+/* A type that cannot be asked for is refused like a plain one: NULL handles, and nothing is written. */
+TEST(type, refuses_what_the_plain_calls_refuse, 5)
+{
+	ticks_sender *tx = NULL, **volatile no_sender = NULL;
+	ticks_receiver *rx = NULL, **volatile no_receiver = NULL;
+	ticks_channel **volatile no_channel = NULL;
+	unsigned char tick = 1;
+
+	CHECK_STATUS(ticks_open(no_sender, &rx, 1, NULL), DUCT_INVALID);
+	CHECK_STATUS(ticks_open(&tx, no_receiver, 1, NULL), DUCT_INVALID);
+	CHECK_STATUS(ticks_anycast_new(no_channel, 1, NULL), DUCT_INVALID);
+	CHECK_STATUS(ticks_send(NULL, &tick), DUCT_INVALID);
+	CHECK_STATUS(ticks_recv(NULL, &tick), DUCT_INVALID);
+	CHECK_STATUS(ticks_sender_new(NULL, &tx), DUCT_INVALID);
+	CHECK_STATUS(ticks_receiver_new(NULL, &rx), DUCT_INVALID);
+	CHECK_STATUS(ticks_sender_clone(NULL, &tx), DUCT_INVALID);
+	CHECK_STATUS(ticks_receiver_clone(NULL, &rx), DUCT_INVALID);
+	CHECK(tx == NULL && rx == NULL);
+	CHECK_STATUS(ticks_open(&tx, &rx, 1, NULL), DUCT_OK);
+	CHECK_STATUS(ticks_sender_clone(tx, no_sender), DUCT_INVALID);
+	CHECK_STATUS(ticks_receiver_clone(rx, no_receiver), DUCT_INVALID);
+	ticks_sender_free(NULL);
+	ticks_sender_free(tx);
+	ticks_receiver_free(rx);
+}
+
+/* ---- Helpers ----------------------------------------------------------------------------------------------------------- */
+
+static void count_drop(void *message, void *context)
+{
+	(void)message;
+	++*(int *)context;
+}
+
+/* Handles marked to free themselves do so where their scope is left, on an early way out too, and stand NULL. */
+static int leave_early(int *drops, bool early)
+{
+	DUCT_AUTO_CANCEL duct_cancel *cancel = NULL;
+	DUCT_AUTO_CHANNEL duct_channel *channel = NULL;
+	DUCT_AUTO_SENDER duct_sender *tx = NULL;
+	DUCT_AUTO_RECEIVER duct_receiver *rx = NULL;
+
+	CHECK_STATUS(duct_anycast_new(&channel, sizeof(int), 4, DUCT_OPTIONS(.drop = count_drop, .context = drops)), DUCT_OK);
+	CHECK_STATUS(duct_sender_new(channel, &tx), DUCT_OK);
+	CHECK_STATUS(duct_send(tx, &(int){ 1 }), DUCT_OK);
+	if (early)
+		return 1;
+	CHECK_STATUS(duct_receiver_new(channel, &rx), DUCT_OK);
+	CHECK_STATUS(duct_cancel_new(&cancel, NULL, DUCT_FOREVER), DUCT_OK);
+	CHECK_STATUS(duct_send_until(tx, &(int){ 2 }, DUCT_FOREVER, cancel), DUCT_OK);
+	return 2;
+}
+
+/* What the handles that went out of scope held has been dropped. */
+TEST(auto_handles, are_freed_with_their_scope, 5)
+{
+	int drops = 0;
+
+	CHECK(leave_early(&drops, true) == 1);
+	CHECK(drops == 1);
+	CHECK(leave_early(&drops, false) == 2);
+	CHECK(drops == 3);
+}
+
+/* A scope that is left closes the channel for the other side. */
+TEST(auto_handles, close_what_they_end, 5)
+{
+	duct_receiver *rx;
+	int message;
+
+	{
+		DUCT_AUTO_SENDER duct_sender *tx = NULL;
+
+		CHECK_STATUS(duct_anycast_open(&tx, &rx, sizeof(int), 1, NULL), DUCT_OK);
+		CHECK_STATUS(duct_send(tx, &(int){ 8 }), DUCT_OK);
+	}
+	CHECK_STATUS(duct_recv(rx, &message), DUCT_OK);
+	CHECK(message == 8);
+	CHECK_STATUS(duct_recv(rx, &message), DUCT_CLOSED);
+	duct_receiver_free(rx);
+}
+
+/* The loop over a receiver's messages ends when it is closed, by anybody and from inside. */
+TEST(for_each, ends_with_closed, 5)
+{
+	struct test_pair pair = test_pair_new(sizeof(int), 5);
+	int message, sum = 0;
+
+	for (int n = 1; n <= 5; n++)
+		CHECK_STATUS(duct_send(pair.tx, &n), DUCT_OK);
+	DUCT_FOR_EACH(pair.rx, &message) {
+		sum += message;
+		if (message == 3)
+			duct_receiver_close(pair.rx);
+	}
+	CHECK(sum == 6);
+	duct_receiver_free(pair.rx);
+	CHECK_STATUS(duct_receiver_new(pair.channel, &pair.rx), DUCT_OK);
+	duct_channel_close(pair.channel, 0);
+	DUCT_FOR_EACH(pair.rx, &message)
+		sum += message;
+	CHECK(sum == 15);
+	test_pair_free(&pair);
+}
+
+/* Options in place and options from the initializer set their size, and leave the rest at nothing. */
+TEST(options, are_all_zeros_but_their_size, 5)
+{
+	const duct_options init = DUCT_OPTIONS_INIT, *placed = DUCT_OPTIONS(.name = NULL);
+
+	CHECK(init.size == sizeof(duct_options) && placed->size == sizeof(duct_options));
+	CHECK(init.name == NULL && init.drop == NULL && init.copy == NULL && init.log == NULL && init.log_interval == 0);
+	CHECK(init.context == NULL && init.allocator == NULL);
+	CHECK(placed->name == NULL && placed->drop == NULL && placed->copy == NULL && placed->log == NULL);
+	CHECK(placed->log_interval == 0 && placed->context == NULL && placed->allocator == NULL);
+}
