@@ -146,7 +146,7 @@ check-unit: $(BUILD)/criterion/tests
 
 # Names whose calls the fault tests can make fail.
 WRAPPED = malloc calloc realloc free pthread_mutex_init pthread_mutex_destroy pthread_cond_init pthread_cond_destroy \
-	pthread_condattr_init pthread_condattr_destroy
+	pthread_condattr_init pthread_condattr_destroy sched_yield
 
 $(BUILD)/fork/faults: $(patsubst %.c,$(BUILD)/fork/%.o,$(FAULT) $(LIB_SOURCES) test/support/support.c $(FORK_RUNNER))
 	$(CC) -pthread $(WRAPPED:%=-Wl,--wrap=%) -o $@ $^

@@ -251,19 +251,6 @@ static void leave_lines(struct wait *wait, struct waiter *waiter, int32_t claime
 			queue_unwait(&wait->ops[i], node_of(wait, waiter, i));
 }
 
-/* Keeps the ends of all operations, and so the queues, while others may free their handles. */
-static void pin_ends(const struct wait *wait)
-{
-	for (uint32_t i = 0; i < wait->count; i++)
-		end_pin(wait->ops[i].end);
-}
-
-static void unpin_ends(const struct wait *wait)
-{
-	for (uint32_t i = 0; i < wait->count; i++)
-		end_unpin(wait->ops[i].end);
-}
-
 /* A full channel that makes a sender wait is told to the log; true if its going on is to be told too. */
 static bool log_blocked(struct log *log)
 {
@@ -306,12 +293,8 @@ static duct_status sleep_in_line(struct wait *wait, struct waiter *waiter, struc
 /* An observer was pinged and has to look again.  No wait ends with this status. */
 #define PINGED DUCT_FULL
 
-/*
- * One turn of the last stage: locks everything, tries everything, and if nothing goes sleeps.  The ends are pinned from the
- * first time in line on.
- */
-static duct_status wait_turn(struct wait *wait, const struct wait_rules *rules, const struct tour *tour, uint32_t *step,
-    bool *pinned)
+/* One turn of the last stage: locks everything, tries everything, and if nothing goes sleeps. */
+static duct_status wait_turn(struct wait *wait, const struct wait_rules *rules, const struct tour *tour, uint32_t *step)
 {
 	struct node *wakes = NULL;
 	struct waiter waiter;
@@ -327,9 +310,6 @@ static duct_status wait_turn(struct wait *wait, const struct wait_rules *rules, 
 		return is_pending(status) ? rules->expired : status;
 	}
 	stand_in_line_locked(wait, &waiter, rules->observe);
-	if (!*pinned)
-		pin_ends(wait);
-	*pinned = true;
 	for_each_queue(wait, queue_unlock_both);
 	wakes_notify(wakes);
 
@@ -344,17 +324,15 @@ static duct_status wait_turn(struct wait *wait, const struct wait_rules *rules, 
 	return rules->observe && waiter.status == DUCT_OK ? PINGED : waiter.status;
 }
 
+/* The last stage.  The caller has pinned the ends and the token, unless the deadline is now. */
 static duct_status wait_locked(struct wait *wait, const struct wait_rules *rules, const struct tour *tour, uint32_t step)
 {
-	bool pinned = false;
 	duct_status status;
 
 	sort_by_queue(wait);
 	do
-		status = wait_turn(wait, rules, tour, &step, &pinned);
+		status = wait_turn(wait, rules, tour, &step);
 	while (status == PINGED);
-	if (pinned)
-		unpin_ends(wait);
 	return status;
 }
 
@@ -372,25 +350,55 @@ static struct wait_rules with_token(struct wait_rules rules)
 	return rules;
 }
 
+/* Keeps the ends of all operations, the token's too, while others may free their handles. */
+static void pin_ends(const struct wait *wait)
+{
+	for (uint32_t i = 0; i < wait->count; i++)
+		end_pin(wait->ops[i].end);
+}
+
+static void unpin_ends(const struct wait *wait)
+{
+	for (uint32_t i = 0; i < wait->count; i++)
+		end_unpin(wait->ops[i].end);
+}
+
+/* Decides at one moment whether anything is ready, without waiting. */
+static duct_status wait_not(struct wait *wait, const struct wait_rules *rules, const struct tour *tour, bool looks)
+{
+	duct_status status;
+
+	if (!looks)
+		return wait_locked(wait, rules, tour, 0);
+	full_fence();
+	status = look_round(wait, tour);
+	if (!is_pending(status))
+		return status;
+	return wait->cases <= 1 ? rules->expired : wait_locked(wait, rules, tour, 0);
+}
+
 duct_status wait_any(struct wait *wait, const struct wait_rules *caller)
 {
 	const struct wait_rules rules = with_token(*caller);
 	const struct tour tour = tour_plan(wait->cases, rules.in_order);
+	/* Who wants the first of several, or nothing done, has to see all of them at one moment. */
+	const bool looks = !rules.observe && (!rules.in_order || wait->cases <= 1);
+	duct_status status = DUCT_EMPTY;
 	uint32_t step = 0;
-	duct_status status;
 
-	if (!rules.observe && (!rules.in_order || wait->cases <= 1)) {
-		if (rules.deadline <= DEADLINE_NOW)
-			full_fence();
-		do {
-			status = look_round(wait, &tour);
-			if (!is_pending(status))
-				return status;
-			if (rules.deadline <= DEADLINE_NOW && wait->cases <= 1)
-				return rules.expired;
-		} while (!deadline_passed(rules.deadline) && spin(wait->ops, wait->cases, &step));
-	}
-	return wait_locked(wait, &rules, &tour, step);
+	if (rules.deadline <= DEADLINE_NOW)
+		return wait_not(wait, &rules, &tour, looks);
+	if (looks)
+		status = look_round(wait, &tour);
+	if (!is_pending(status))
+		return status;
+	pin_ends(wait);
+	while (looks && is_pending(status) && !deadline_passed(rules.deadline) && spin(wait->ops, wait->cases, &step))
+		status = look_round(wait, &tour);
+	if (is_pending(status))
+		status = wait_locked(wait, &rules, &tour, step);
+	unpin_ends(wait);
+	return status;
 }
 
 /* The last stage of a plain send or receive. */
@@ -431,6 +439,7 @@ NOINLINE duct_status wait_for(const struct op *op, duct_time deadline, duct_canc
 	duct_status status;
 
 	end_pin(end); /* under the lock that whoever frees the end must pass */
+	cancel_pin(cancel);
 	do {
 		_Atomic size_t *word = queue_next_word(op);
 		size_t seen = load_relaxed(word);
@@ -448,6 +457,7 @@ NOINLINE duct_status wait_for(const struct op *op, duct_time deadline, duct_canc
 		}
 		status = DUCT_OK;
 	} while (!queue_fast(op));
+	cancel_unpin(cancel);
 	end_unpin(end);
 	return status;
 }

@@ -1,0 +1,181 @@
+/*
+ * SPDX-License-Identifier: MIT
+ * SPDX-FileCopyrightText: The Duct authors
+ *
+ * The functions that stand in for the C library's: see faults.h.  The region is a thread's own, so that of two threads at
+ * work on one channel only the one under test meets the fault.
+ */
+#include "faults.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <time.h>
+
+static _Thread_local atomic_int *hold_yield, *hold_fault;
+static _Thread_local long calls, failing;
+static _Thread_local bool inside;
+static atomic_long blocks, mutexes, conditions, attributes;
+
+struct fault_live fault_live(void)
+{
+	return (struct fault_live){ blocks, mutexes, conditions, attributes };
+}
+
+bool fault_live_same(const struct fault_live *one, const struct fault_live *other)
+{
+	return one->blocks == other->blocks && one->mutexes == other->mutexes && one->conditions == other->conditions &&
+	    one->attributes == other->attributes;
+}
+
+void fault_begin(long n)
+{
+	calls = 0;
+	failing = n;
+	inside = true;
+}
+
+long fault_end(void)
+{
+	inside = false;
+	return calls;
+}
+
+void fault_hold_yield(atomic_int *hold)
+{
+	hold_yield = hold;
+}
+
+void fault_hold_fault(atomic_int *hold)
+{
+	hold_fault = hold;
+}
+
+void fault_unhold(void)
+{
+	hold_yield = hold_fault = NULL;
+}
+
+/* Stops here if there is a hold, and takes it away; true if there was. */
+static bool stop(atomic_int **here)
+{
+	const struct timespec moment = { 0, 50 * 1000 };
+	atomic_int *hold = *here;
+
+	if (hold == NULL)
+		return false;
+	*here = NULL;
+	atomic_store(hold, HOLD_HELD);
+	while (atomic_load(hold) != HOLD_LET_GO)
+		nanosleep(&moment, NULL);
+	return true;
+}
+
+static bool fails(void)
+{
+	if (!inside || ++calls != failing)
+		return false;
+	(void)stop(&hold_fault);
+	return true;
+}
+
+/* The linker's names: __real_ is what the C library has, __wrap_ is what the program calls. */
+void *__real_malloc(size_t size);
+void *__real_calloc(size_t count, size_t size);
+void *__real_realloc(void *memory, size_t size);
+void __real_free(void *memory);
+int __real_pthread_mutex_init(pthread_mutex_t *mutex, const pthread_mutexattr_t *attribute);
+int __real_pthread_mutex_destroy(pthread_mutex_t *mutex);
+int __real_pthread_cond_init(pthread_cond_t *condition, const pthread_condattr_t *attribute);
+int __real_pthread_cond_destroy(pthread_cond_t *condition);
+int __real_pthread_condattr_init(pthread_condattr_t *attribute);
+int __real_pthread_condattr_destroy(pthread_condattr_t *attribute);
+int __real_sched_yield(void) __attribute__((weak)); /* linked without this one, no thread is held */
+
+void *__wrap_malloc(size_t size);
+void *__wrap_calloc(size_t count, size_t size);
+void *__wrap_realloc(void *memory, size_t size);
+void __wrap_free(void *memory);
+int __wrap_pthread_mutex_init(pthread_mutex_t *mutex, const pthread_mutexattr_t *attribute);
+int __wrap_pthread_mutex_destroy(pthread_mutex_t *mutex);
+int __wrap_pthread_cond_init(pthread_cond_t *condition, const pthread_condattr_t *attribute);
+int __wrap_pthread_cond_destroy(pthread_cond_t *condition);
+int __wrap_pthread_condattr_init(pthread_condattr_t *attribute);
+int __wrap_pthread_condattr_destroy(pthread_condattr_t *attribute);
+int __wrap_sched_yield(void);
+
+static void *counted(void *memory)
+{
+	if (memory != NULL)
+		atomic_fetch_add(&blocks, 1);
+	return memory;
+}
+
+void *__wrap_malloc(size_t size)
+{
+	return fails() ? NULL : counted(__real_malloc(size));
+}
+
+void *__wrap_calloc(size_t count, size_t size)
+{
+	return fails() ? NULL : counted(__real_calloc(count, size));
+}
+
+void *__wrap_realloc(void *memory, size_t size)
+{
+	if (fails())
+		return NULL;
+	return memory == NULL ? counted(__real_realloc(NULL, size)) : __real_realloc(memory, size);
+}
+
+void __wrap_free(void *memory)
+{
+	if (memory != NULL)
+		atomic_fetch_sub(&blocks, 1);
+	__real_free(memory);
+}
+
+static int made(int error, atomic_long *count)
+{
+	if (error == 0)
+		atomic_fetch_add(count, 1);
+	return error;
+}
+
+int __wrap_pthread_mutex_init(pthread_mutex_t *mutex, const pthread_mutexattr_t *attribute)
+{
+	return fails() ? ENOMEM : made(__real_pthread_mutex_init(mutex, attribute), &mutexes);
+}
+
+int __wrap_pthread_mutex_destroy(pthread_mutex_t *mutex)
+{
+	atomic_fetch_sub(&mutexes, 1);
+	return __real_pthread_mutex_destroy(mutex);
+}
+
+int __wrap_pthread_cond_init(pthread_cond_t *condition, const pthread_condattr_t *attribute)
+{
+	return fails() ? EAGAIN : made(__real_pthread_cond_init(condition, attribute), &conditions);
+}
+
+int __wrap_pthread_cond_destroy(pthread_cond_t *condition)
+{
+	atomic_fetch_sub(&conditions, 1);
+	return __real_pthread_cond_destroy(condition);
+}
+
+int __wrap_pthread_condattr_init(pthread_condattr_t *attribute)
+{
+	return fails() ? ENOMEM : made(__real_pthread_condattr_init(attribute), &attributes);
+}
+
+int __wrap_pthread_condattr_destroy(pthread_condattr_t *attribute)
+{
+	atomic_fetch_sub(&attributes, 1);
+	return __real_pthread_condattr_destroy(attribute);
+}
+
+int __wrap_sched_yield(void)
+{
+	return stop(&hold_yield) ? 0 : __real_sched_yield();
+}

@@ -1,0 +1,51 @@
+/*
+ * SPDX-License-Identifier: MIT
+ * SPDX-FileCopyrightText: The Duct authors
+ *
+ * Faults on request: the n-th allocation, or the n-th making of a mutex or condition variable, fails; and a thread is held
+ * where it gives up the processor or meets its fault, in the middle of a wait.
+ *
+ * The linker puts these functions in place of the C library's for every object of the program, the library's own included;
+ * the C library's calls of itself are not touched.  Link with:
+ *
+ *     -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=free
+ *     -Wl,--wrap=pthread_mutex_init,--wrap=pthread_mutex_destroy
+ *     -Wl,--wrap=pthread_cond_init,--wrap=pthread_cond_destroy
+ *     -Wl,--wrap=pthread_condattr_init,--wrap=pthread_condattr_destroy,--wrap=sched_yield
+ *
+ * against the static library, and with -DFORK_RUNNER: Criterion would see the faults too.
+ */
+#ifndef TEST_FAULT_FAULTS_H
+#define TEST_FAULT_FAULTS_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+
+/* What is alive now of each kind that the program made. */
+struct fault_live {
+	long blocks, mutexes, conditions, attributes;
+};
+
+struct fault_live fault_live(void);
+bool fault_live_same(const struct fault_live *one, const struct fault_live *other);
+
+/*
+ * From begin to end the n-th call of this thread that could fail does fail, n counting from 1; 0 fails none.  End returns the
+ * number of such calls: n or more, and the fault was met.
+ */
+void fault_begin(long n);
+long fault_end(void);
+
+/* What became of a hold. */
+enum { HOLD_SET, HOLD_HELD, HOLD_LET_GO };
+
+/*
+ * The next sched_yield of this thread, or the call that its next fault fails, stops, says HELD, and goes on when another
+ * thread says LET_GO; fault_unhold takes the hold back if there was no such call.  Whoever is held is inside the library, and
+ * others can know it.
+ */
+void fault_hold_yield(atomic_int *hold);
+void fault_hold_fault(atomic_int *hold);
+void fault_unhold(void);
+
+#endif

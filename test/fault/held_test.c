@@ -1,0 +1,243 @@
+/*
+ * SPDX-License-Identifier: MIT
+ * SPDX-FileCopyrightText: The Duct authors
+ *
+ * A thread blocked in a call keeps what it works on, wherever in the call it is.
+ *
+ * A wait that has not yet gone to sleep cannot be told from one that has, so the handles may be freed then too.  The thread is
+ * held where the library gives up the processor; meanwhile all handles go, and the memory must stay until the call is over.
+ * Where the library does not yield, the thread is met asleep, and the same must hold.  How to link: faults.h.
+ */
+#include "faults.h"
+#include "harness.h"
+
+struct held {
+	duct_channel *channel; /* borrowed once the ends are freed */
+	duct_sender *tx;
+	duct_receiver *rx;
+	duct_cancel *cancel;
+	duct_status (*call)(struct held *held);
+	duct_status status;
+	atomic_int hold;
+};
+
+static void *run_held(void *argument)
+{
+	struct held *held = argument;
+
+	fault_hold_yield(&held->hold);
+	held->status = held->call(held);
+	fault_unhold();
+	return NULL;
+}
+
+/* The thread is held, or asleep. */
+static bool is_inside(struct held *held)
+{
+	return atomic_load(&held->hold) == HOLD_HELD ||
+	    duct_channel_waiting_receivers(held->channel) + duct_channel_waiting_senders(held->channel) > 0;
+}
+
+/* ---- Ends and channel ------------------------------------------------------------------------------------------------- */
+
+static duct_status held_recv(struct held *held)
+{
+	int in;
+
+	return duct_recv(held->rx, &in);
+}
+
+static duct_status held_recv_until(struct held *held)
+{
+	int in;
+
+	return duct_recv_until(held->rx, &in, DUCT_FOREVER, held->cancel);
+}
+
+static duct_status held_recv_many(struct held *held)
+{
+	int in[3];
+
+	return duct_recv_many(held->rx, in, 2, 3, NULL, DUCT_FOREVER, held->cancel);
+}
+
+static duct_status held_receiver_wait(struct held *held)
+{
+	return duct_receiver_wait(held->rx, DUCT_FOREVER, held->cancel);
+}
+
+static duct_status held_select(struct held *held, unsigned flags)
+{
+	int in;
+	duct_case cases[2] = { DUCT_RECV(held->rx, &in), DUCT_RECV(held->rx, &in) };
+	size_t chosen;
+	duct_status status = duct_select_until(cases, 2, &chosen, flags, DUCT_FOREVER, held->cancel);
+
+	return status == DUCT_OK ? cases[chosen].status : status;
+}
+
+static duct_status held_select_fair(struct held *held)
+{
+	return held_select(held, DUCT_FAIR);
+}
+
+static duct_status held_select_priority(struct held *held)
+{
+	return held_select(held, DUCT_PRIORITY);
+}
+
+static duct_status held_select_ready(struct held *held)
+{
+	return held_select(held, DUCT_READY);
+}
+
+static duct_status held_send(struct held *held)
+{
+	return duct_send(held->tx, &(int){ 1 });
+}
+
+static duct_status held_send_until(struct held *held)
+{
+	return duct_send_until(held->tx, &(int){ 1 }, DUCT_FOREVER, held->cancel);
+}
+
+static duct_status held_send_many(struct held *held)
+{
+	return duct_send_many(held->tx, (int[]){ 1, 2, 3 }, 3, NULL, DUCT_FOREVER, held->cancel);
+}
+
+static duct_status held_select_send(struct held *held)
+{
+	duct_case cases[2] = { DUCT_SEND(held->tx, &(int){ 1 }), DUCT_SEND(held->tx, &(int){ 2 }) };
+	size_t chosen;
+	duct_status status = duct_select_until(cases, 2, &chosen, DUCT_FAIR, DUCT_FOREVER, held->cancel);
+
+	return status == DUCT_OK ? cases[chosen].status : status;
+}
+
+/* Frees every handle while the thread is in the call: nothing goes before the call has ended, and then everything. */
+static void check_free(duct_status (*call)(struct held *held), duct_status outcome)
+{
+	struct fault_live before = fault_live(), inside, now;
+	struct held held = { .call = call };
+	pthread_t thread;
+
+	CHECK_STATUS(duct_anycast_open(&held.tx, &held.rx, sizeof(int), 1, NULL), DUCT_OK);
+	held.channel = duct_receiver_channel(held.rx);
+	if (outcome == DUCT_NO_RECEIVERS)
+		CHECK_STATUS(duct_try_send(held.tx, &(int){ 0 }), DUCT_OK);
+	inside = fault_live();
+	thread = test_start(run_held, &held);
+	AWAIT(is_inside(&held));
+	if (outcome == DUCT_NO_RECEIVERS) {
+		duct_receiver_free(held.rx);
+		duct_sender_free(held.tx);
+	} else {
+		duct_sender_free(held.tx);
+		duct_receiver_free(held.rx);
+	}
+	/* The channel and the end of the call; the other end may have gone. */
+	if (atomic_load(&held.hold) == HOLD_HELD)
+		CHECK(fault_live().blocks >= inside.blocks - 1);
+	atomic_store(&held.hold, HOLD_LET_GO);
+	test_join(thread);
+	CHECK(held.status == outcome || held.status == DUCT_CLOSED);
+	now = fault_live();
+	CHECK(fault_live_same(&before, &now));
+}
+
+TEST(held_free, during_a_receive, 10)
+{
+	check_free(held_recv, DUCT_CLOSED);
+	check_free(held_recv_until, DUCT_CLOSED);
+	check_free(held_recv_many, DUCT_CLOSED);
+	check_free(held_receiver_wait, DUCT_CLOSED);
+}
+
+TEST(held_free, during_a_send, 10)
+{
+	check_free(held_send, DUCT_NO_RECEIVERS);
+	check_free(held_send_until, DUCT_NO_RECEIVERS);
+	check_free(held_send_many, DUCT_NO_RECEIVERS);
+}
+
+TEST(held_free, during_a_select, 10)
+{
+	check_free(held_select_fair, DUCT_CLOSED);
+	check_free(held_select_send, DUCT_NO_RECEIVERS);
+}
+
+TEST(held_free, during_a_select_by_priority, 10)
+{
+	check_free(held_select_priority, DUCT_CLOSED);
+}
+
+TEST(held_free, during_a_select_for_readiness, 10)
+{
+	check_free(held_select_ready, DUCT_CLOSED);
+}
+
+/* ---- Tokens ----------------------------------------------------------------------------------------------------------- */
+
+/* Raises the token and frees it while the thread is in the call, which keeps it until it ends. */
+static void check_token(duct_status (*call)(struct held *held), bool full)
+{
+	struct fault_live before, with, now;
+	struct held held = { .call = call };
+	pthread_t thread;
+
+	CHECK_STATUS(duct_anycast_open(&held.tx, &held.rx, sizeof(int), 1, NULL), DUCT_OK);
+	held.channel = duct_receiver_channel(held.rx);
+	if (full)
+		CHECK_STATUS(duct_try_send(held.tx, &(int){ 0 }), DUCT_OK);
+	before = fault_live();
+	CHECK_STATUS(duct_cancel_new(&held.cancel, NULL, DUCT_FOREVER), DUCT_OK);
+	with = fault_live();
+	thread = test_start(run_held, &held);
+	AWAIT(is_inside(&held));
+	duct_cancel_raise(held.cancel);
+	duct_cancel_free(held.cancel);
+	if (atomic_load(&held.hold) == HOLD_HELD)
+		CHECK(fault_live().blocks == with.blocks);
+	atomic_store(&held.hold, HOLD_LET_GO);
+	test_join(thread);
+	CHECK_STATUS(held.status, DUCT_CANCELED);
+	now = fault_live();
+	CHECK(fault_live_same(&before, &now));
+	CHECK(duct_channel_waiting_receivers(held.channel) == 0 && duct_channel_waiting_senders(held.channel) == 0);
+	duct_sender_free(held.tx);
+	duct_receiver_free(held.rx);
+}
+
+TEST(held_token, during_a_receive, 10)
+{
+	check_token(held_recv_until, false);
+}
+
+TEST(held_token, during_a_receive_of_many, 10)
+{
+	check_token(held_recv_many, false);
+}
+
+TEST(held_token, during_a_wait_for_a_message, 10)
+{
+	check_token(held_receiver_wait, false);
+}
+
+TEST(held_token, during_a_send, 10)
+{
+	check_token(held_send_until, true);
+}
+
+TEST(held_token, during_a_send_of_many, 10)
+{
+	check_token(held_send_many, true);
+}
+
+TEST(held_token, during_a_select, 10)
+{
+	check_token(held_select_fair, false);
+	check_token(held_select_priority, false);
+	check_token(held_select_ready, false);
+	check_token(held_select_send, true);
+}
