@@ -27,9 +27,8 @@ LIB_OBJECTS := $(LIB_SOURCES:%.c=$(BUILD)/%.o)
 STATIC = $(BUILD)/libduct.a
 SONAME = libduct.so.$(SOVERSION)
 SHARED = $(BUILD)/libduct.so.$(VERSION)
-PC = $(BUILD)/duct.pc
 
-all: $(STATIC) $(SHARED) $(PC)
+all: $(STATIC) $(SHARED)
 
 help:
 	@echo 'make                 the static and the shared library, in $(BUILD)/'
@@ -64,20 +63,25 @@ $(SHARED): $(LIB_OBJECTS) lib/duct.map
 	ln -sf $(notdir $@) $(BUILD)/$(SONAME)
 	ln -sf $(SONAME) $(BUILD)/libduct.so
 
-$(PC): lib/duct.pc.in include/duct.h Makefile
-	@mkdir -p $(@D)
-	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' lib/duct.pc.in > $@
-
 # ---- Installing -----------------------------------------------------------------------------------------------------
 
 MAN_PAGES := $(notdir $(wildcard man/*.[37]))
 INSTALLED = $(includedir)/duct.h $(libdir)/libduct.a $(libdir)/libduct.so $(libdir)/$(SONAME) \
-	$(libdir)/$(notdir $(SHARED)) $(libdir)/pkgconfig/duct.pc $(foreach page,$(MAN_PAGES),$(mandir)/man$(subst .,,$(suffix $(page)))/$(page))
+	$(libdir)/$(notdir $(SHARED)) $(libdir)/pkgconfig/duct.pc $(libdir)/cmake/duct/duct-config.cmake \
+	$(libdir)/cmake/duct/duct-config-version.cmake \
+	$(foreach page,$(MAN_PAGES),$(mandir)/man$(subst .,,$(suffix $(page)))/$(page))
+
+# From lib/%.in, with the places and the version filled in.
+define INSTALL_FILLED
+sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' lib/$(notdir $(1)).in > $(DESTDIR)$(1)
+chmod 644 $(DESTDIR)$(1)
+endef
 
 install: all
 	install -d $(sort $(dir $(addprefix $(DESTDIR),$(INSTALLED))))
-	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' lib/duct.pc.in > $(DESTDIR)$(libdir)/pkgconfig/duct.pc
-	chmod 644 $(DESTDIR)$(libdir)/pkgconfig/duct.pc
+	$(call INSTALL_FILLED,$(libdir)/pkgconfig/duct.pc)
+	$(call INSTALL_FILLED,$(libdir)/cmake/duct/duct-config.cmake)
+	$(call INSTALL_FILLED,$(libdir)/cmake/duct/duct-config-version.cmake)
 	install -m 644 include/duct.h $(DESTDIR)$(includedir)/
 	install -m 644 $(STATIC) $(DESTDIR)$(libdir)/
 	install -m 755 $(SHARED) $(DESTDIR)$(libdir)/

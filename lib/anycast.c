@@ -11,8 +11,8 @@ duct_status duct_anycast_new(duct_channel **channel, size_t message_size, size_t
 	return channel_new(channel, "anycast", message_size, capacity, options);
 }
 
-duct_status duct_anycast_open(duct_sender **sender, duct_receiver **receiver, size_t message_size, size_t capacity,
-    const duct_options *options)
+duct_status duct_anycast_open(
+    duct_sender **sender, duct_receiver **receiver, size_t message_size, size_t capacity, const duct_options *options)
 {
 	duct_channel *channel;
 	duct_sender *tx = NULL;

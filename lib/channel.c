@@ -76,8 +76,11 @@ static void channel_set_options(duct_channel *channel, const duct_options *optio
 
 	channel->drop = options->drop;
 	channel->context = options->context;
-	channel->log = (struct log){ .hook = options->log, .context = options->context, .channel = channel->name,
-		.interval = interval, .queue = &channel->queue };
+	channel->log = (struct log){ .hook = options->log,
+		.context = options->context,
+		.channel = channel->name,
+		.interval = interval,
+		.queue = &channel->queue };
 }
 
 /* One block of memory: the channel, its ring, its name. */
@@ -98,8 +101,8 @@ static bool plan_memory(struct plan *plan, size_t message_size, size_t capacity,
 	return plan->total > plan->name_size;
 }
 
-duct_status channel_new(duct_channel **channel, const char *kind, size_t message_size, size_t capacity,
-    const duct_options *options)
+duct_status channel_new(
+    duct_channel **channel, const char *kind, size_t message_size, size_t capacity, const duct_options *options)
 {
 	const duct_options defaults = DUCT_OPTIONS_INIT;
 	const duct_options *given = options != NULL ? options : &defaults;
@@ -334,56 +337,48 @@ static void end_close(struct end *end, bool is_send)
 	end_unpin(end);
 }
 
-duct_status duct_sender_new(duct_channel *channel, duct_sender **sender)
+static duct_status sender_make(duct_channel *channel, const struct end *from, duct_sender **sender)
 {
 	void *handle;
-	duct_status status;
+	duct_status status = end_new(channel, from, true, &handle);
 
-	if (channel == NULL || sender == NULL)
-		return DUCT_INVALID;
-	status = end_new(channel, NULL, true, &handle);
 	if (status == DUCT_OK)
 		*sender = handle;
 	return status;
 }
 
-duct_status duct_receiver_new(duct_channel *channel, duct_receiver **receiver)
+static duct_status receiver_make(duct_channel *channel, const struct end *from, duct_receiver **receiver)
 {
 	void *handle;
-	duct_status status;
+	duct_status status = end_new(channel, from, false, &handle);
 
-	if (channel == NULL || receiver == NULL)
-		return DUCT_INVALID;
-	status = end_new(channel, NULL, false, &handle);
 	if (status == DUCT_OK)
 		*receiver = handle;
 	return status;
 }
 
+duct_status duct_sender_new(duct_channel *channel, duct_sender **sender)
+{
+	return channel != NULL && sender != NULL ? sender_make(channel, NULL, sender) : DUCT_INVALID;
+}
+
+duct_status duct_receiver_new(duct_channel *channel, duct_receiver **receiver)
+{
+	return channel != NULL && receiver != NULL ? receiver_make(channel, NULL, receiver) : DUCT_INVALID;
+}
+
 duct_status duct_sender_clone(duct_sender *sender, duct_sender **clone)
 {
-	void *handle;
-	duct_status status;
-
 	if (sender == NULL || clone == NULL)
 		return DUCT_INVALID;
-	status = end_new(channel_of(&sender->end), &sender->end, true, &handle);
-	if (status == DUCT_OK)
-		*clone = handle;
-	return status;
+	return sender_make(channel_of(&sender->end), &sender->end, clone);
 }
 
 duct_status duct_receiver_clone(duct_receiver *receiver, duct_receiver **clone)
 {
-	void *handle;
-	duct_status status;
-
 	if (receiver == NULL || clone == NULL)
 		return DUCT_INVALID;
-	status = end_new(channel_of(&receiver->end), &receiver->end, false, &handle);
-	if (status == DUCT_OK)
-		*clone = handle;
-	return status;
+	return receiver_make(channel_of(&receiver->end), &receiver->end, clone);
 }
 
 void duct_sender_close(duct_sender *sender)
@@ -512,10 +507,11 @@ size_t duct_channel_describe(const duct_channel *channel, char *buffer, size_t s
 		return 0;
 	if (duct_channel_is_closed(channel))
 		(void)snprintf(state, sizeof state, "closed (%d)", duct_channel_reason(channel));
-	length = snprintf(buffer, size, "%s %s: %zu of %zu messages of %zu bytes, %zu senders (%zu waiting), "
-	    "%zu receivers (%zu waiting), %s", channel->kind, channel->name, duct_channel_len(channel),
-	    duct_channel_capacity(channel), duct_channel_message_size(channel), duct_channel_senders(channel),
-	    duct_channel_waiting_senders(channel), duct_channel_receivers(channel), duct_channel_waiting_receivers(channel),
-	    state);
+	length = snprintf(buffer, size,
+	    "%s %s: %zu of %zu messages of %zu bytes, %zu senders (%zu waiting), "
+	    "%zu receivers (%zu waiting), %s",
+	    channel->kind, channel->name, duct_channel_len(channel), duct_channel_capacity(channel),
+	    duct_channel_message_size(channel), duct_channel_senders(channel), duct_channel_waiting_senders(channel),
+	    duct_channel_receivers(channel), duct_channel_waiting_receivers(channel), state);
 	return length > 0 ? (size_t)length : 0;
 }

@@ -45,7 +45,7 @@ struct duct_receiver {
 };
 
 /* Makes a channel with one handle and no ends; the statuses are duct_anycast_new's. */
-duct_status channel_new(duct_channel **channel, const char *kind, size_t message_size, size_t capacity,
-    const duct_options *options);
+duct_status channel_new(
+    duct_channel **channel, const char *kind, size_t message_size, size_t capacity, const duct_options *options);
 
 #endif

@@ -29,7 +29,7 @@ void log_tell(const struct log *log, duct_log_kind kind, uint64_t suppressed)
 
 	(void)snprintf(text, sizeof text, "channel %s: %s", log->channel,
 	    kind == DUCT_LOG_BLOCKED ? "full, a sender waits until a message is received" : "the sender that waited goes on");
-	log->hook(&(duct_log_event){ .kind = kind, .channel = log->channel, .text = text, .suppressed = suppressed },
-	    log->context);
+	log->hook(
+	    &(duct_log_event){ .kind = kind, .channel = log->channel, .text = text, .suppressed = suppressed }, log->context);
 	cancellation_resume(cancellation);
 }

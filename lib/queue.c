@@ -287,16 +287,24 @@ duct_status queue_put_many(struct end *end, const void *messages, size_t count, 
 	return done > 0 ? DUCT_OK : status;
 }
 
+/* Message number i of an array to take to, or NULL to throw it away. */
+static void *nth_or_null(const struct ring *ring, void *messages, size_t i)
+{
+	return messages != NULL ? ring_nth(ring, messages, i) : NULL;
+}
+
 /* Takes while senders wait, each of which moves up, then the rest in one piece. */
 static size_t take_many_locked(struct queue *queue, void *messages, size_t count, struct node **wakes)
 {
+	const struct ring *ring = &queue->ring;
 	size_t done = 0;
 
-	while (done < count && load_relaxed(&queue->take.waiting) != NULL &&
-	    take_any_locked(queue, messages != NULL ? ring_nth(&queue->ring, messages, done) : NULL, wakes))
+	while (done < count && load_relaxed(&queue->take.waiting) != NULL) {
+		if (!take_any_locked(queue, nth_or_null(ring, messages, done), wakes))
+			break;
 		done++;
-	return done + ring_take_many(&queue->ring, &queue->take.at,
-	    messages != NULL ? ring_nth(&queue->ring, messages, done) : NULL, count - done);
+	}
+	return done + ring_take_many(ring, &queue->take.at, nth_or_null(ring, messages, done), count - done);
 }
 
 duct_status queue_take_many(struct end *end, void *messages, size_t count, size_t *moved)

@@ -151,7 +151,7 @@ static inline bool queue_put_fast(struct end *end, const void *message)
 
 	queue_lock_put(queue);
 	if (unlikely(load_relaxed(&queue->put.waiting) != NULL || load_relaxed(&queue->put.at.ended) ||
-	    load_relaxed(&end->closed) || !ring_has_room(&queue->ring, &queue->put.at)))
+		     load_relaxed(&end->closed) || !ring_has_room(&queue->ring, &queue->put.at)))
 		return false;
 	ring_put(&queue->ring, &queue->put.at, message);
 	queue_unlock_put(queue);
@@ -164,7 +164,7 @@ static inline bool queue_take_fast(struct end *end, void *message)
 
 	queue_lock_take(queue);
 	if (unlikely(load_relaxed(&queue->take.waiting) != NULL || load_relaxed(&end->closed) ||
-	    !ring_has_message(&queue->ring, &queue->take.at)))
+		     !ring_has_message(&queue->ring, &queue->take.at)))
 		return false;
 	ring_take(&queue->ring, &queue->take.at, message);
 	queue_unlock_take(queue);

@@ -76,8 +76,7 @@ static size_t nth_live(const duct_case *cases, uint32_t n)
 	return i;
 }
 
-static duct_status select_live(duct_case *cases, size_t count, uint32_t live, size_t *chosen,
-    const struct wait_rules *rules)
+static duct_status select_live(duct_case *cases, size_t count, uint32_t live, size_t *chosen, const struct wait_rules *rules)
 {
 	struct wait wait;
 	duct_status status = wait_init(&wait, live, rules->cancel);
@@ -130,12 +129,15 @@ duct_status duct_try_select(duct_case *cases, size_t count, size_t *chosen)
 	return select_cases(cases, count, chosen, &(struct wait_rules){ .deadline = DEADLINE_NOW, .expired = DUCT_EMPTY });
 }
 
-duct_status duct_select_until(duct_case *cases, size_t count, size_t *chosen, unsigned flags, duct_time deadline,
-    duct_cancel *cancel)
+duct_status duct_select_until(
+    duct_case *cases, size_t count, size_t *chosen, unsigned flags, duct_time deadline, duct_cancel *cancel)
 {
 	if (flags & ~FLAGS_KNOWN)
 		return DUCT_INVALID;
 	return select_cases(cases, count, chosen,
-	    &(struct wait_rules){ .deadline = deadline, .expired = DUCT_TIMEDOUT, .cancel = cancel,
-		.in_order = flags & DUCT_PRIORITY, .observe = flags & DUCT_READY });
+	    &(struct wait_rules){ .deadline = deadline,
+		.expired = DUCT_TIMEDOUT,
+		.cancel = cancel,
+		.in_order = flags & DUCT_PRIORITY,
+		.observe = flags & DUCT_READY });
 }

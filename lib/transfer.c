@@ -80,8 +80,7 @@ static duct_status observe_until(const struct op *op, duct_time deadline, duct_c
 
 static inline struct op send_op(duct_sender *sender, const void *message)
 {
-	return (struct op){ .queue = sender->end.queue, .end = &sender->end, .message = (void *)message,
-		.is_send = true };
+	return (struct op){ .queue = sender->end.queue, .end = &sender->end, .message = (void *)message, .is_send = true };
 }
 
 duct_status duct_send(duct_sender *sender, const void *message)
@@ -116,8 +115,8 @@ duct_status duct_send_until(duct_sender *sender, const void *message, duct_time 
 	return do_until(&op, deadline, cancel);
 }
 
-duct_status duct_send_many(duct_sender *sender, const void *messages, size_t count, size_t *sent, duct_time deadline,
-    duct_cancel *cancel)
+duct_status duct_send_many(
+    duct_sender *sender, const void *messages, size_t count, size_t *sent, duct_time deadline, duct_cancel *cancel)
 {
 	duct_status status = DUCT_OK;
 	size_t done = 0, moved;
@@ -190,8 +189,8 @@ duct_status duct_recv_until(duct_receiver *receiver, void *message, duct_time de
 	return do_until(&op, deadline, cancel);
 }
 
-duct_status duct_recv_many(duct_receiver *receiver, void *messages, size_t min, size_t max, size_t *received,
-    duct_time deadline, duct_cancel *cancel)
+duct_status duct_recv_many(
+    duct_receiver *receiver, void *messages, size_t min, size_t max, size_t *received, duct_time deadline, duct_cancel *cancel)
 {
 	const struct ring *ring;
 	duct_status status = DUCT_OK;

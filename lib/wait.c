@@ -160,7 +160,8 @@ static void sort_by_queue(struct wait *wait)
 		for (uint32_t i = gaps[g]; i < wait->count; i++) {
 			uint32_t moving = wait->order[i], j = i;
 
-			for (; j >= gaps[g] && wait->ops[wait->order[j - gaps[g]]].queue->id > wait->ops[moving].queue->id; j -= gaps[g])
+			for (; j >= gaps[g] && wait->ops[wait->order[j - gaps[g]]].queue->id > wait->ops[moving].queue->id;
+			     j -= gaps[g])
 				wait->order[j] = wait->order[j - gaps[g]];
 			wait->order[j] = moving;
 		}
@@ -431,9 +432,11 @@ static bool spin_until_moved(const struct op *op, _Atomic size_t *word, size_t s
 
 NOINLINE duct_status wait_for(const struct op *op, duct_time deadline, duct_cancel *cancel)
 {
-	const struct wait_rules rules = with_token((struct wait_rules){
-		.deadline = deadline, .expired = DUCT_TIMEDOUT, .cancel = cancel, .in_order = true,
-		.logged = op->is_send && op->queue->ring.capacity != 0 });
+	const struct wait_rules rules = with_token((struct wait_rules){ .deadline = deadline,
+	    .expired = DUCT_TIMEDOUT,
+	    .cancel = cancel,
+	    .in_order = true,
+	    .logged = op->is_send && op->queue->ring.capacity != 0 });
 	struct end *end = op->end;
 	uint32_t step = 0;
 	duct_status status;

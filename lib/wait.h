@@ -68,8 +68,8 @@ struct wait {
 	uint32_t *order; /* operations in the order of locking */
 	uint32_t cases;  /* the caller's operations; behind them come those of its cancel token */
 	uint32_t count;
-	uint32_t done;   /* which one was */
-	void *block;     /* what had to be allocated, or NULL */
+	uint32_t done; /* which one was */
+	void *block;   /* what had to be allocated, or NULL */
 	struct op inline_ops[WAIT_OPS_INLINE];
 	struct node inline_nodes[WAIT_OPS_INLINE];
 	uint32_t inline_order[WAIT_OPS_INLINE];

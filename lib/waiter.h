@@ -48,7 +48,7 @@ struct node {
 	const struct end *end;    /* [I] the end that it waits through */
 	uint32_t index;           /* [I] of the operation */
 	bool linked;
-	bool observer;            /* [I] */
+	bool observer; /* [I] */
 };
 
 enum { CLAIM_FREE = -1, CLAIM_WITHDRAWN = -2 }; /* or the index of the operation that was done */

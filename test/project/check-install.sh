@@ -67,6 +67,25 @@ else
 	[ -z "${CI:-}" ] || failed=$((failed + 1))
 fi
 
+if command -v cmake >/dev/null; then
+	mkdir "$root/cmake"
+	cat >"$root/cmake/CMakeLists.txt" <<END
+cmake_minimum_required(VERSION 3.13)
+project(program C)
+find_package(duct 0.1 REQUIRED)
+add_executable(shared ../program.c)
+target_link_libraries(shared duct::duct)
+add_executable(static ../program.c)
+target_link_libraries(static duct::duct-static)
+END
+	check 'a CMake project builds' sh -c "cmake -S '$root/cmake' -B '$root/cmake/build' -DCMAKE_C_COMPILER='$cc' \
+		-DCMAKE_PREFIX_PATH='$dest/usr' && cmake --build '$root/cmake/build'"
+	check 'it runs, shared' "$root/cmake/build/shared"
+	check 'it runs, static' "$root/cmake/build/static"
+else
+	echo 'skip install: no cmake'
+fi
+
 check 'make uninstall' "$make" --no-print-directory uninstall "DESTDIR=$dest" PREFIX=/usr
 check 'nothing is left' test "$(cd "$dest" && find . ! -name . | sort)" = ./neighbour
 echo "install: $passed passed, $failed failed"
