@@ -51,12 +51,13 @@ $(BUILD)/lib/%.o: lib/%.c
 
 # One object whose only global names are those of the header, so that a static library stays out of its program's way.
 $(STATIC): $(LIB_OBJECTS)
-	$(LD) -r -o $(BUILD)/duct.o $^
+	$(CC) $(CFLAGS) $(RELOCATABLE) -r -nostdlib -o $(BUILD)/duct.o $^
 	$(OBJCOPY) --localize-hidden $(BUILD)/duct.o
 	rm -f $@
 	$(AR) rcs $@ $(BUILD)/duct.o
 
 OBJCOPY = objcopy
+RELOCATABLE = $(if $(findstring -flto,$(CFLAGS)),-flinker-output=nolto-rel)
 
 $(SHARED): $(LIB_OBJECTS) lib/duct.map
 	$(CC) -shared -pthread $(CFLAGS) $(LDFLAGS) -Wl,-soname,$(SONAME) -Wl,--version-script=lib/duct.map -o $@ $(LIB_OBJECTS)

@@ -172,6 +172,7 @@ typedef struct duct_options {
  * message_size is in bytes and may be 0.  capacity is the exact number of messages that wait in the channel; with capacity 0
  * (rendezvous) a message moves only between two threads that are both present.  The channel has no ends yet; one that
  * never had a receiver accepts messages up to its capacity, as long as there is a channel handle to make one from.
+ * All memory is taken, and touched, here.
  *
  * Returns DUCT_OK, DUCT_INVALID (channel is NULL, options of an unknown size, an allocator without a function, sizes that
  * overflow, capacity of 2^32 or more) or DUCT_NOMEM; *channel is written on DUCT_OK only.
@@ -241,7 +242,7 @@ DUCT_API const char *duct_channel_name(const duct_channel *channel);
 
 /*
  * Writes a line for people about the channel and its state into buffer, at most size bytes with the final zero, as snprintf
- * does.  Returns the length of the whole line, which was cut if that is size or more; 0, with nothing written, for NULL.
+ * does.  Returns the length of the whole line, which was cut if that is size or more; 0, and an empty line, for NULL.
  */
 DUCT_API size_t duct_channel_describe(const duct_channel *channel, char *buffer, size_t size);
 
@@ -368,7 +369,7 @@ typedef struct duct_case {
 } duct_case;
 
 #define DUCT_RECV(receiver_, message_) { NULL, (receiver_), (message_), DUCT_OK }
-#define DUCT_SEND(sender_, message_) { (sender_), NULL, (void *)(message_), DUCT_OK }
+#define DUCT_SEND(sender_, message_) { (sender_), NULL, (void *)(uintptr_t)(message_), DUCT_OK }
 
 /* Flags of a select. */
 enum {
@@ -388,8 +389,8 @@ enum {
  * DUCT_NO_RECEIVERS).  Anything else: no case was performed, *chosen and all cases are as they were.  DUCT_CLOSED: nothing is
  * left to wait for: all cases that have an end have ended, one at least; or no case has an end, and neither a deadline nor a
  * cancel token would end the wait.  DUCT_EMPTY, DUCT_TIMEDOUT, DUCT_CANCELED.  DUCT_INVALID: cases is NULL with count not 0,
- * chosen is NULL, a case has two ends or, without DUCT_READY, a NULL message of a size other than 0, unknown flags, a
- * negative deadline.  DUCT_NOMEM: memory for more than 16 cases, which comes from malloc, or for a wait could not be had.
+ * chosen is NULL, a case has two ends, a case that is not left out has a NULL message of a size other than 0 (without
+ * DUCT_READY), unknown flags, a negative deadline.  DUCT_NOMEM: memory for more than 16 cases, which comes from malloc, or for a wait could not be had.
  */
 DUCT_API DUCT_MUST_CHECK duct_status duct_select(duct_case *cases, size_t count, size_t *chosen);
 DUCT_API DUCT_MUST_CHECK duct_status duct_try_select(duct_case *cases, size_t count, size_t *chosen);
@@ -402,7 +403,7 @@ DUCT_API DUCT_MUST_CHECK duct_status duct_select_until(duct_case *cases, size_t 
  * Makes a cancel token: a flag that is raised once and ends every wait it was given to.  It also counts as raised once its
  * deadline has passed or its parent (which may be NULL) is raised.  The token keeps its parent: the parent's handle may be
  * freed.  A call that is given a raised token returns DUCT_CANCELED even if its operation is ready, and does nothing: a
- * worker stops at once, and what is queued stays queued.
+ * worker stops at once, and what is queued stays queued.  Each generation of parents costs a wait one more lock to take.
  *
  * Returns DUCT_OK, DUCT_INVALID (cancel is NULL, deadline negative) or DUCT_NOMEM; *cancel is written on DUCT_OK only.
  * The memory comes from malloc, as does that of a wait on more than 20 things: operations, and the token's generations.
@@ -463,7 +464,8 @@ DUCT_UNUSED static inline void duct_auto_cancel_free_(duct_cancel **cancel)
  * jobs_untyped_channel, jobs_untyped_sender and jobs_untyped_receiver give the plain handle for everything else;
  * jobs_send_case and jobs_recv_case make cases for select.
  *
- * It is written once per type, at file scope, in a source or a header.
+ * It is written once per type, at file scope, in a source or a header.  Compilers before GCC 14 and Clang 16 only warn of a
+ * wrong pointer in C; for the rest of the source it is made the error that it is.
  */
 #define DUCT_TYPE(name_, type_) \
 	DUCT_TYPE_STRICT_ \

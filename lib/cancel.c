@@ -14,16 +14,20 @@ struct duct_cancel {
 	struct end end;      /* its references are the token's: handles, children, waits */
 	duct_cancel *parent; /* [I] */
 	duct_time deadline;  /* [I] */
-	_Alignas(size_t) unsigned char ring[4 * sizeof(size_t)];
+	size_t ring;         /* its one slot, which is a word and no message */
 };
 
+/* Goes with the last reference, and takes the parents along that had no other: a loop, for there may be many. */
 static void cancel_destroy(struct end *end)
 {
-	duct_cancel *cancel = (duct_cancel *)(void *)end->queue, *parent = cancel->parent;
+	duct_cancel *cancel = (duct_cancel *)(void *)end->queue, *parent;
 
-	queue_fini(&cancel->queue);
-	memory_free(NULL, cancel);
-	cancel_unpin(parent);
+	do {
+		parent = cancel->parent;
+		queue_fini(&cancel->queue);
+		memory_free(NULL, cancel);
+		cancel = parent;
+	} while (cancel != NULL && end_release(&cancel->end));
 }
 
 duct_status duct_cancel_new(duct_cancel **cancel, duct_cancel *parent, duct_time deadline)
@@ -34,7 +38,7 @@ duct_status duct_cancel_new(duct_cancel **cancel, duct_cancel *parent, duct_time
 		return DUCT_INVALID;
 	if ((made = memory_new(NULL, sizeof *made)) == NULL)
 		return DUCT_NOMEM;
-	if (queue_init(&made->queue, 0, 0, made->ring, NULL) != DUCT_OK) {
+	if (queue_init(&made->queue, 0, 0, &made->ring, NULL) != DUCT_OK) {
 		memory_free(NULL, made);
 		return DUCT_NOMEM;
 	}

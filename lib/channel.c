@@ -32,7 +32,7 @@ static void drop_leftovers(duct_channel *channel)
 
 	if (channel->drop == NULL)
 		return;
-	for (size_t left = queue_len(&channel->queue); left > 0; left--) {
+	for (size_t left = queue_len(&channel->queue, NULL); left > 0; left--) {
 		channel->drop(ring_message(ring, slot), channel->context);
 		slot = (uint32_t)ring_step(ring, slot, 1);
 	}
@@ -148,14 +148,16 @@ static void close_locked(duct_channel *channel, int reason, struct node **wakes)
 	queue_end_takes_locked(&channel->queue, wakes);
 }
 
-/* After a handle or an end has gone: draws the consequences. */
+/* After a handle or an end has come or gone: draws the consequences. */
 static void settle_locked(duct_channel *channel, struct node **wakes)
 {
-	bool may_be_received = channel->receivers > 0 || (channel->handles > 0 && !channel->was_received);
-
 	if (channel->handles == 0 && channel->senders == 0)
 		close_locked(channel, 0, wakes);
-	if (!may_be_received && !is_closed(channel))
+	if (is_closed(channel))
+		return;
+	if (channel->receivers > 0 || (channel->handles > 0 && !channel->was_received))
+		queue_reopen_puts_locked(&channel->queue);
+	else
 		queue_end_puts_locked(&channel->queue, DUCT_NO_RECEIVERS, wakes);
 }
 
@@ -169,12 +171,16 @@ static bool is_orphaned_locked(const duct_channel *channel)
 
 duct_status duct_channel_clone(duct_channel *channel, duct_channel **clone)
 {
+	struct node *wakes = NULL;
+
 	if (channel == NULL || clone == NULL)
 		return DUCT_INVALID;
 	atomic_fetch_add(&channel->references, 1);
 	queue_lock_both(&channel->queue);
 	channel->handles++;
+	settle_locked(channel, &wakes);
 	queue_unlock_both(&channel->queue);
+	wakes_notify(wakes);
 	*clone = channel;
 	return DUCT_OK;
 }
@@ -246,17 +252,17 @@ static duct_status discard_with_hook(duct_channel *channel, size_t end, size_t *
 duct_status duct_channel_discard(duct_channel *channel, size_t *discarded)
 {
 	duct_status status = DUCT_OK;
-	size_t end, done = 0;
+	size_t len, end, done = 0;
 	int cancellation;
 
 	if (channel == NULL)
 		return DUCT_INVALID;
 	cancellation = cancellation_hold();
 	atomic_fetch_add(&channel->references, 1);
-	end = queue_end(&channel->queue); /* what comes later is not thrown away */
+	len = queue_len(&channel->queue, &end); /* what comes later is not thrown away */
 	if (channel->drop == NULL)
-		done = queue_discard(&channel->queue, end, NULL, SIZE_MAX);
-	else if (queue_len(&channel->queue) > 0)
+		done = queue_discard(&channel->queue, end, NULL, len);
+	else if (len > 0)
 		status = discard_with_hook(channel, end, &done);
 	channel_unref(channel);
 	cancellation_resume(cancellation);
@@ -278,6 +284,7 @@ static void destroy_end(struct end *end)
 /* Counts a new end of the channel, if it may have one: from is the end that is cloned, or NULL. */
 static duct_status open_end(duct_channel *channel, const struct end *from, bool is_send)
 {
+	struct node *wakes = NULL;
 	duct_status status = DUCT_OK;
 
 	queue_lock_both(&channel->queue);
@@ -288,10 +295,10 @@ static duct_status open_end(duct_channel *channel, const struct end *from, bool 
 	} else {
 		channel->receivers++;
 		channel->was_received = true;
-		if (!is_closed(channel))
-			queue_reopen_puts_locked(&channel->queue);
 	}
+	settle_locked(channel, &wakes);
 	queue_unlock_both(&channel->queue);
+	wakes_notify(wakes);
 	return status;
 }
 
@@ -460,17 +467,17 @@ static struct queue *queue_of(const duct_channel *channel)
 
 size_t duct_channel_len(const duct_channel *channel)
 {
-	return channel != NULL ? queue_len(queue_of(channel)) : 0;
+	return channel != NULL ? queue_len(queue_of(channel), NULL) : 0;
 }
 
 bool duct_channel_is_full(const duct_channel *channel)
 {
-	return channel != NULL && queue_len(queue_of(channel)) == channel->queue.ring.capacity;
+	return channel != NULL && duct_channel_len(channel) == channel->queue.ring.capacity;
 }
 
 bool duct_channel_is_empty(const duct_channel *channel)
 {
-	return channel != NULL && queue_len(queue_of(channel)) == 0;
+	return channel != NULL && duct_channel_len(channel) == 0;
 }
 
 size_t duct_channel_senders(const duct_channel *channel)
@@ -503,8 +510,10 @@ size_t duct_channel_describe(const duct_channel *channel, char *buffer, size_t s
 	char state[32] = "open";
 	int length;
 
-	if (channel == NULL || (buffer == NULL && size != 0))
-		return 0;
+	if (buffer == NULL)
+		size = 0;
+	if (channel == NULL)
+		return (size_t)snprintf(buffer, size, "%s", "");
 	if (duct_channel_is_closed(channel))
 		(void)snprintf(state, sizeof state, "closed (%d)", duct_channel_reason(channel));
 	length = snprintf(buffer, size,

@@ -14,21 +14,23 @@
 
 static void *allocate(const duct_allocator *allocator, size_t size)
 {
-	int error = errno;
+	int error = errno, cancellation = cancellation_hold();
 	void *memory = allocator != NULL ? allocator->allocate(size, allocator->context) : malloc(size);
 
+	cancellation_resume(cancellation);
 	errno = error;
 	return memory;
 }
 
 static void release(const duct_allocator *allocator, void *memory)
 {
-	int error = errno;
+	int error = errno, cancellation = cancellation_hold();
 
 	if (allocator != NULL)
 		allocator->release(memory, allocator->context);
 	else
 		free(memory);
+	cancellation_resume(cancellation);
 	errno = error;
 }
 

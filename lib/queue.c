@@ -7,6 +7,7 @@
 #include "queue.h"
 
 #include <assert.h>
+#include <errno.h>
 
 /* How often a wait pauses before it yields the processor: a few microseconds in all (wait.c). */
 #ifndef DUCT_SPIN_ROUNDS
@@ -16,15 +17,18 @@
 /* ---- Life ------------------------------------------------------------------------------------------------------ */
 
 /* With one processor the thread we wait for cannot run while we spin. */
-static uint32_t spin_pauses(void)
+static uint16_t spin_pauses(void)
 {
+	uint16_t pauses = DUCT_SPIN_ROUNDS;
 #ifdef CPU_COUNT
 	cpu_set_t processors;
+	int error = errno; /* which a system of very many processors would set */
 
 	if (sched_getaffinity(0, sizeof processors, &processors) == 0 && CPU_COUNT(&processors) == 1)
-		return 0;
+		pauses = 0;
+	errno = error;
 #endif
-	return DUCT_SPIN_ROUNDS;
+	return pauses;
 }
 
 static void side_init(struct side *side)
@@ -37,7 +41,7 @@ static void side_init(struct side *side)
 
 duct_status queue_init(struct queue *queue, size_t message_size, size_t capacity, void *ring, struct log *log)
 {
-	static _Atomic uint32_t last_id;
+	static _Atomic size_t last_id;
 
 	if (pthread_mutex_init(&queue->put.lock, NULL) != 0)
 		return DUCT_NOMEM;
@@ -211,8 +215,10 @@ static duct_status put_locked(struct end *end, const void *message, struct node 
 	return DUCT_OK;
 }
 
-/* Takes the oldest message of the ring, or of the first waiting sender at capacity 0, whatever has ended; to NULL: throws it
- * away. */
+/*
+ * Takes the oldest message of the ring, or of the first waiting sender at capacity 0, whatever has ended.  To NULL: throws
+ * it away, which happens to messages in the ring only.
+ */
 static bool take_any_locked(struct queue *queue, void *message, struct node **wakes)
 {
 	struct node *sender;
@@ -227,7 +233,7 @@ static bool take_any_locked(struct queue *queue, void *message, struct node **wa
 		return true;
 	}
 	if (queue->ring.capacity == 0 && (sender = side_claim_first(&queue->take, wakes)) != NULL) {
-		ring_copy_out(&queue->ring, message, sender->message);
+		ring_copy(&queue->ring, message, sender->message);
 		wakes_add(wakes, sender, DUCT_OK);
 		return true;
 	}
@@ -339,32 +345,18 @@ size_t queue_discard(struct queue *queue, size_t end, void *messages, size_t mos
 	return discarded;
 }
 
-/*
- * Both positions at one moment.  Without the locks a position may lag behind its slot's word, and their difference could be
- * anything.
- */
-static void positions(struct queue *queue, size_t *taken, size_t *put)
+size_t queue_len(struct queue *queue, size_t *end)
 {
+	size_t len, put;
+
+	/* Without the locks a position may lag behind its slot's word, and their difference could be anything. */
 	queue_lock_both(queue);
-	*taken = load_relaxed(&queue->take.at.position);
-	*put = load_relaxed(&queue->put.at.position);
+	put = load_relaxed(&queue->put.at.position);
+	len = (put - load_relaxed(&queue->take.at.position)) / 2;
 	queue_unlock_both(queue);
-}
-
-size_t queue_end(struct queue *queue)
-{
-	size_t taken, put;
-
-	positions(queue, &taken, &put);
-	return put;
-}
-
-size_t queue_len(struct queue *queue)
-{
-	size_t taken, put;
-
-	positions(queue, &taken, &put);
-	return (put - taken) / 2;
+	if (end != NULL)
+		*end = put;
+	return len;
 }
 
 /* ---- Under both locks ------------------------------------------------------------------------------------------ */
@@ -378,14 +370,16 @@ static bool has_partner(const struct queue *queue, const struct side *side)
 duct_status queue_probe_locked(const struct op *op)
 {
 	const struct queue *queue = op->queue;
+	duct_status refusal;
 
-	if (load_relaxed(&op->end->closed))
-		return DUCT_CLOSED;
 	if (op->is_send) {
-		if (put_refusal(op->end) != DUCT_OK)
-			return put_refusal(op->end);
+		refusal = put_refusal(op->end);
+		if (refusal != DUCT_OK)
+			return refusal;
 		return ring_has_room(&queue->ring, &queue->put.at) || has_partner(queue, &queue->put) ? DUCT_OK : DUCT_FULL;
 	}
+	if (load_relaxed(&op->end->closed))
+		return DUCT_CLOSED;
 	if (ring_has_message(&queue->ring, &queue->take.at) || has_partner(queue, &queue->take))
 		return DUCT_OK;
 	return load_relaxed(&queue->take.at.ended) != DUCT_OK ? DUCT_CLOSED : DUCT_EMPTY;

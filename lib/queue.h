@@ -13,7 +13,7 @@
  * Each list is guarded by the lock of those who serve it, so everything that moves a message takes one lock: a put into the
  * ring, a put straight into a waiting receiver's buffer, a take from the ring, a take that also lets the first waiting
  * sender's message into the slot it freed (refill), a take straight from a waiting sender at capacity 0.  Both locks, put
- * before take, are taken only to begin to wait, to end a side, and to be sure that nothing is ready.
+ * before take, are taken only to begin to wait, to end a side, to be sure that nothing is ready, and to count.
  *
  * Invariants, whenever no lock is held:
  *
@@ -36,7 +36,8 @@
  * and its queue stay until they have left.  A call that does not wait takes no reference: others can know that it is inside
  * only by what it did under a lock, and whoever gives the last reference back passes both locks before the memory goes.
  *
- * Lock order: queues by id, in each put before take; then one waiter.  Nothing is called, allocated or freed under a lock.
+ * Lock order: queues by id (queue_precedes), in each put before take; then one waiter.  Nothing is called, allocated or freed
+ * under a lock.
  *
  * Cost: one pthread lock an operation, and three cache lines a queue: the two sides and what never changes.
  */
@@ -59,10 +60,10 @@ struct queue {
 	struct side put;
 	struct side take;
 	struct ring ring;         /* [I] */
-	uint32_t id;              /* [I] order of creation, which is the order of locking */
-	uint32_t pauses;          /* [I] how often a wait spins here before it yields: never with one processor */
-	_Atomic uint32_t crowded; /* [a] relaxed: waits to come that should not yield; wait.c */
-	_Atomic uint32_t shun;    /* [a] relaxed: how many the next bad yield makes that */
+	size_t id;                /* [I] order of creation, which is the order of locking */
+	uint16_t pauses;          /* [I] how often a wait spins here before it yields: never with one processor */
+	_Atomic uint16_t crowded; /* [a] relaxed: waits to come that should not yield; wait.c */
+	_Atomic uint16_t shun;    /* [a] relaxed: how many the next bad yield makes that */
 	struct log *log;          /* [I] NULL: nothing to tell */
 };
 
@@ -104,9 +105,15 @@ static inline void end_pin(struct end *end)
 	atomic_fetch_add(&end->references, 1);
 }
 
+/* Gives a reference back; true if it was the last. */
+static inline bool end_release(struct end *end)
+{
+	return atomic_fetch_sub(&end->references, 1) == 1;
+}
+
 static inline void end_unpin(struct end *end)
 {
-	if (atomic_fetch_sub(&end->references, 1) == 1)
+	if (end_release(end))
 		end->destroy(end);
 }
 
@@ -137,6 +144,12 @@ static inline void queue_lock_take(struct queue *queue)
 static inline void queue_unlock_take(struct queue *queue)
 {
 	mutex_unlock(TAKE_LOCK(queue));
+}
+
+/* The order of locking.  Where size_t has 32 bits, ids may come round in a program that makes queues for days. */
+static inline bool queue_precedes(const struct queue *a, const struct queue *b)
+{
+	return a->id != b->id ? a->id < b->id : (uintptr_t)a < (uintptr_t)b;
 }
 
 void queue_lock_both(struct queue *queue);
@@ -188,8 +201,8 @@ static inline duct_status queue_attempt(const struct op *op)
 duct_status queue_put_many(struct end *end, const void *messages, size_t count, size_t *moved);
 duct_status queue_take_many(struct end *end, void *messages, size_t count, size_t *moved);
 
-/* Where the queued messages end now: the position of the next put.  Takes both locks. */
-size_t queue_end(struct queue *queue);
+/* Messages queued now, and, unless end is NULL, the position where they end.  Takes both locks. */
+size_t queue_len(struct queue *queue, size_t *end);
 
 /* Takes out messages from before that end, most of them at most, to the array unless that is NULL; how many. */
 size_t queue_discard(struct queue *queue, size_t end, void *messages, size_t most);
@@ -203,7 +216,6 @@ static inline bool queue_looks_ready(const struct op *op)
 {
 	const struct queue *queue = op->queue;
 	const struct side *side = op->is_send ? &queue->put : &queue->take;
-
 	bool ready;
 
 	if (queue->ring.capacity == 0)
@@ -223,9 +235,6 @@ static inline _Atomic size_t *queue_next_word(const struct op *op)
 
 	return ring_word(&op->queue->ring, load_relaxed(&side->at.slot));
 }
-
-/* Messages queued; takes both locks. */
-size_t queue_len(struct queue *queue);
 
 /* ---- With both locks ------------------------------------------------------------------------------------------- */
 

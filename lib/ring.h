@@ -54,7 +54,7 @@ struct cursor {
 /* What a ring needs in memory; false if that is more than there can be, or a slot's number has more than 32 bits. */
 bool ring_measure(size_t message_size, size_t capacity, size_t *bytes);
 
-/* Makes an empty ring in memory of that many bytes at the start of a cache line. */
+/* Makes an empty ring in memory of that many bytes, aligned as malloc would align it. */
 void ring_init(struct ring *ring, size_t message_size, size_t capacity, void *memory);
 
 static inline _Atomic size_t *ring_word(const struct ring *ring, size_t slot)

@@ -15,9 +15,6 @@
 
 #define FLAGS_KNOWN ((unsigned)DUCT_PRIORITY | (unsigned)DUCT_READY)
 
-/* More cases than this could not be told apart by a waiter's claim word. */
-#define CASES_MOST ((size_t)INT32_MAX / 2)
-
 static bool has_ended(duct_status status)
 {
 	return status == DUCT_CLOSED || status == DUCT_NO_RECEIVERS;
@@ -109,7 +106,7 @@ static duct_status select_cases(duct_case *cases, size_t count, size_t *chosen, 
 	census = count_cases(cases, count, rules->observe);
 	if (!census.valid)
 		return DUCT_INVALID;
-	if (census.live > CASES_MOST)
+	if (census.live > INT32_MAX)
 		return DUCT_NOMEM;
 	if (duct_cancel_raised(rules->cancel))
 		return DUCT_CANCELED;

@@ -46,11 +46,20 @@ static inline void mutex_unlock(pthread_mutex_t *mutex)
 	pthread_mutex_unlock(mutex);
 }
 
+/* ThreadSanitizer does not know fences, and GCC warns of them then. */
+#if defined __SANITIZE_THREAD__
+#define UNDER_TSAN 1
+#elif defined __has_feature
+#if __has_feature(thread_sanitizer)
+#define UNDER_TSAN 1
+#endif
+#endif
+
 /* Orders all that this thread did before, on any channel, ahead of what it reads next. */
 static inline void full_fence(void)
 {
-#ifdef __SANITIZE_THREAD__
-	/* ThreadSanitizer does not know fences and warns of them.  No data depends on this one; any total order will do. */
+#ifdef UNDER_TSAN
+	/* No data depends on the fence; any total order will do. */
 	static _Atomic int everybody;
 
 	atomic_fetch_add(&everybody, 0);

@@ -124,7 +124,7 @@ duct_status duct_send_many(
 	if (sender == NULL || deadline < 0 || !array_is_valid(&sender->end, messages, count))
 		return DUCT_INVALID;
 	batch_begin(&sender->end, cancel);
-	if (count > 0 && duct_cancel_raised(cancel))
+	if (duct_cancel_raised(cancel))
 		status = DUCT_CANCELED;
 	while (done < count && status == DUCT_OK) {
 		status = queue_put_many(&sender->end, ring_nth(&sender->end.queue->ring, messages, done), count - done, &moved);
@@ -200,7 +200,7 @@ duct_status duct_recv_many(
 		return DUCT_INVALID;
 	batch_begin(&receiver->end, cancel);
 	ring = &receiver->end.queue->ring;
-	if (max > 0 && duct_cancel_raised(cancel))
+	if (duct_cancel_raised(cancel))
 		status = DUCT_CANCELED;
 	while (status == DUCT_OK && done < max) {
 		status = queue_take_many(&receiver->end, ring_nth(ring, messages, done), max - done, &moved);

@@ -25,30 +25,32 @@
 #ifndef DUCT_YIELD_LONG
 #define DUCT_YIELD_LONG 200000 /* ns: a yield that long may have gone to a stranger */
 #endif
-#define YIELD_WORTH 500   /* ns a message: if the queues moved slower than that meanwhile, it did */
+#define YIELD_WORTH 2000  /* ns a message: if the queues moved slower than that meanwhile, it did */
 #define SHUN_FIRST 4      /* waits without yields after the first bad one */
 #define SHUN_MOST 512     /* no more doubling from here */
 #define PAUSES_MOST_LOG 6 /* a round pauses 1, 2, 4 ... 64 times, then 64 times each */
 
+/* Messages that went through the queues: each moves both cursors by two. */
 static size_t progress(const struct op *ops, uint32_t count)
 {
 	size_t sum = 0;
 
 	for (uint32_t i = 0; i < count; i++)
 		sum += load_relaxed(&ops[i].queue->put.at.position) + load_relaxed(&ops[i].queue->take.at.position);
-	return sum;
+	return sum / 4;
 }
 
 static void learn_from_yield(struct queue *queue, int64_t took, size_t moved)
 {
-	uint32_t shun = load_relaxed(&queue->shun);
+	uint16_t shun = load_relaxed(&queue->shun);
 
 	if (took > DUCT_YIELD_LONG && (uint64_t)took / YIELD_WORTH > moved) {
 		if (shun < SHUN_MOST)
-			store_relaxed(&queue->shun, 2 * shun + SHUN_FIRST);
-		store_relaxed(&queue->crowded, load_relaxed(&queue->shun));
+			shun = (uint16_t)(2 * shun + SHUN_FIRST);
+		store_relaxed(&queue->shun, shun);
+		store_relaxed(&queue->crowded, shun);
 	} else if (shun != 0) {
-		store_relaxed(&queue->shun, shun / 2);
+		store_relaxed(&queue->shun, (uint16_t)(shun / 2));
 	}
 }
 
@@ -65,21 +67,24 @@ static void timed_yield(const struct op *ops, uint32_t count)
 static bool spin(const struct op *ops, uint32_t count, uint32_t *step)
 {
 	struct queue *queue;
-	uint32_t round = (*step)++, crowded;
+	uint32_t round = (*step)++, budget;
+	uint16_t crowded;
 
 	if (count == 0)
 		return false;
 	queue = ops[0].queue;
+	budget = queue->pauses + (uint32_t)DUCT_SPIN_YIELDS;
 	if (round < queue->pauses) {
 		for (uint32_t i = 0; i < 1u << (round < PAUSES_MOST_LOG ? round : PAUSES_MOST_LOG); i++)
 			cpu_pause();
 		return true;
 	}
-	if (round >= queue->pauses + DUCT_SPIN_YIELDS)
+	if (round >= budget)
 		return false;
 	crowded = load_relaxed(&queue->crowded);
 	if (crowded > 0) {
-		store_relaxed(&queue->crowded, crowded - 1);
+		store_relaxed(&queue->crowded, (uint16_t)(crowded - 1));
+		*step = budget;
 		return false;
 	}
 	timed_yield(ops, count);
@@ -89,8 +94,8 @@ static bool spin(const struct op *ops, uint32_t count, uint32_t *step)
 /* ---- The order of looking -------------------------------------------------------------------------------------- */
 
 /*
- * A fair select starts anywhere and goes round a power of two of places in steps of an odd number, leaving out places that
- * have no case: no table to shuffle, and of any two ready cases each comes first as often.
+ * A fair select starts at any case and goes round a power of two of places in steps of an odd number, leaving out places
+ * that have no case: no table to shuffle, and whichever cases are ready, each has about the same chance to come first.
  */
 struct tour {
 	uint32_t start, stride, mask;
@@ -105,7 +110,7 @@ static struct tour tour_plan(uint32_t cases, bool in_order)
 		tour.mask = 2 * tour.mask + 1;
 	if (cases > 1 && !in_order) {
 		turn = turn_next();
-		tour.start = (uint32_t)turn;
+		tour.start = (uint32_t)((turn & UINT32_MAX) * cases >> 32);
 		tour.stride = (uint32_t)(turn >> 32) | 1;
 	}
 	return tour;
@@ -121,10 +126,12 @@ static inline uint32_t tour_stop(const struct tour *tour, uint32_t k)
 duct_status wait_init(struct wait *wait, uint32_t cases, duct_cancel *cancel)
 {
 	const size_t each = sizeof(struct op) + sizeof(struct node) + sizeof(uint32_t);
-	uint32_t count = cases + cancel_depth(cancel);
+	const size_t count = (size_t)cases + cancel_depth(cancel);
 
+	if (count > INT32_MAX || count > SIZE_MAX / each) /* the index of an operation goes into a claim word */
+		return DUCT_NOMEM;
 	wait->cases = cases;
-	wait->count = count;
+	wait->count = (uint32_t)count;
 	wait->done = 0;
 	wait->block = NULL;
 	wait->ops = wait->inline_ops;
@@ -149,6 +156,11 @@ void wait_fini(struct wait *wait)
 
 /* ---- Locking all queues ---------------------------------------------------------------------------------------- */
 
+static bool op_precedes(const struct wait *wait, uint32_t a, uint32_t b)
+{
+	return queue_precedes(wait->ops[a].queue, wait->ops[b].queue);
+}
+
 /* Orders the operations by the ids of their queues: a shell sort, good for a few and for a few thousand. */
 static void sort_by_queue(struct wait *wait)
 {
@@ -160,8 +172,7 @@ static void sort_by_queue(struct wait *wait)
 		for (uint32_t i = gaps[g]; i < wait->count; i++) {
 			uint32_t moving = wait->order[i], j = i;
 
-			for (; j >= gaps[g] && wait->ops[wait->order[j - gaps[g]]].queue->id > wait->ops[moving].queue->id;
-			     j -= gaps[g])
+			for (; j >= gaps[g] && op_precedes(wait, moving, wait->order[j - gaps[g]]); j -= gaps[g])
 				wait->order[j] = wait->order[j - gaps[g]];
 			wait->order[j] = moving;
 		}

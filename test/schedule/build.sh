@@ -6,7 +6,8 @@
 #
 # LIB is the directory of the library's sources (lib), OUT the directory to build in (build/schedule); what follows goes to
 # the compiler of the library, such as -DDUCT_ONE_LOCK.  The library is compiled with -fsanitize=thread, the explorer is not,
-# and libtsan is not linked.
+# and libtsan is not linked.  With ONLY="FILE.c..." in the environment only these sources of the library are compiled, the
+# rest is in OUT from an earlier time.
 set -e
 root=$(cd "$(dirname "$0")/../.." && pwd)
 lib=${1:-$root/lib}
@@ -15,22 +16,26 @@ out=${2:-$root/build/schedule}
 
 CC=${CC:-gcc}
 common="-std=c11 -D_GNU_SOURCE -g -no-pie -fno-pie -pthread -I$root/include"
+instrumented="-O1 -fsanitize=thread -I$lib -Dmemcpy=race_memcpy -Dmemmove=race_memmove -Dmemset=race_memset"
+case "$*" in
+*-DDUCT_SPIN_*) ;;
+*) instrumented="$instrumented -DDUCT_SPIN_ROUNDS=1 -DDUCT_SPIN_YIELDS=0" ;;
+esac
 wrapped="pthread_mutex_init pthread_mutex_destroy pthread_mutex_lock pthread_mutex_trylock pthread_mutex_unlock
 	pthread_cond_init pthread_cond_destroy pthread_cond_wait pthread_cond_timedwait pthread_cond_clockwait
 	pthread_cond_signal pthread_cond_broadcast pthread_create pthread_join
-	sched_yield sched_getaffinity clock_gettime malloc calloc realloc free aligned_alloc turn_next"
+	sched_yield sched_getaffinity clock_gettime malloc calloc realloc free aligned_alloc turn_next __assert_fail"
 flags=
 for f in $wrapped; do
 	flags="$flags -Wl,--wrap=$f"
 done
 
 mkdir -p "$out"
-rm -f "$out"/*.o
-for f in "$lib"/*.c; do
-	$CC $common -O1 -fsanitize=thread -I"$lib" -DDUCT_SPIN_ROUNDS=1 -DDUCT_SPIN_YIELDS=0 \
-	    -Dmemcpy=race_memcpy -Dmemmove=race_memmove -Dmemset=race_memset "$@" -c "$f" -o "$out/lib_$(basename "$f" .c).o"
+[ -n "$ONLY" ] || rm -f "$out"/*.o
+for f in ${ONLY:-$(cd "$lib" && echo *.c)}; do
+	$CC $common $instrumented "$@" -c "$lib/$f" -o "$out/lib_${f%.c}.o"
 done
-for f in explorer race heap oracle program programs; do
+[ -n "$ONLY" ] || for f in explorer race heap oracle program programs; do
 	$CC $common -O2 -Wall -Wextra -c "$root/test/schedule/$f.c" -o "$out/$f.o"
 done
 $CC -no-pie -pthread "$out"/*.o $flags -o "$out/programs"

@@ -7,8 +7,9 @@
  * The program under test is linked with -Wl,--wrap= for the calls below, so its threads become fibers on one kernel thread,
  * and each call, and each memory access of instrumented code (race.c), becomes a point at which the explorer says who runs
  * next.  It decides all that the system leaves open: the order of threads, which waiter a signal wakes, spurious wake-ups,
- * whether a timed wait times out, what fails for want of resources.  So a lost wake-up is not a hang but a finding: no thread can run.  It finds as well what
- * glibc lets pass: an unlock by a stranger, a wait without the mutex, any use of a destroyed object.
+ * whether a timed wait times out, what fails for want of resources.  So a lost wake-up is not a hang but a finding: no thread
+ * can run.  It finds as well what glibc lets pass: an unlock by a stranger, a wait without the mutex, any use of a destroyed
+ * object.
  *
  * Time is virtual.  The clock gains a nanosecond with each reading and stands still otherwise; a timed wait times out when
  * the explorer schedules its thread though nobody signalled it, and that moves the clock to the deadline.
@@ -31,6 +32,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -74,6 +76,7 @@ struct fiber {
 	int64_t deadline;       /* ON_CONDITION; FOREVER: none */
 	struct mutex *mutex;    /* ON_MUTEX */
 	int joined;             /* JOINING */
+	bool yields;            /* and others run meanwhile */
 	void *(*run)(void *);
 	void *argument, *result;
 };
@@ -126,6 +129,11 @@ int explorer_threads(void)
 bool explorer_asleep(int thread)
 {
 	return fibers[thread].state == ON_CONDITION;
+}
+
+bool explorer_blocked(int thread)
+{
+	return explorer_asleep(thread) || fibers[thread].yields;
 }
 
 int64_t explorer_now(void)
@@ -236,6 +244,7 @@ static int spawn(void *(*run)(void *), void *argument)
 	if (!fiber->prepared)
 		prepare_stack(fiber_count);
 	fiber->started = false;
+	fiber->yields = false;
 	fiber->state = RUNNABLE;
 	fiber->priority = (int)(draw() >> 8) + MAX_CHANGES;
 	fiber->run = run;
@@ -655,10 +664,14 @@ int __wrap_pthread_join(pthread_t thread, void **result)
  */
 int __wrap_sched_yield(void)
 {
+	struct fiber *self = &fibers[running];
+
 	if (exploration != NULL && exploration->strategy == EXPLORE_PCT)
 		fibers[running].priority = --lowest_priority;
 	gives_way = exploration != NULL && exploration->strategy == EXPLORE_EXHAUSTIVE;
+	self->yields = true;
 	explorer_point("yield", NULL);
+	self->yields = false;
 	gives_way = false;
 	return 0;
 }
@@ -680,6 +693,29 @@ int __wrap_clock_gettime(clockid_t clock, struct timespec *now)
 	now->tv_sec = (time_t)(virtual_now / NS_PER_S);
 	now->tv_nsec = (long)(virtual_now % NS_PER_S);
 	return 0;
+}
+
+/* ---- What would end the process -------------------------------------------------------------------------------------- */
+
+void __wrap___assert_fail(const char *assertion, const char *file, unsigned line, const char *function)
+{
+	(void)function;
+	explorer_fail("%s:%u: assertion %s", file, line, assertion);
+}
+
+static void crashed(int signal)
+{
+	if (exploration == NULL)
+		abort();
+	explorer_fail("signal %d: a crash", signal);
+}
+
+static void catch_crashes(void)
+{
+	const struct sigaction action = { .sa_handler = crashed, .sa_flags = SA_NODEFER };
+
+	sigaction(SIGSEGV, &action, NULL);
+	sigaction(SIGBUS, &action, NULL);
 }
 
 /* ---- Executions ------------------------------------------------------------------------------------------------------- */
@@ -753,6 +789,7 @@ void explore(struct exploration *asked, void (*body)(void))
 {
 	exploration = asked;
 	program = body;
+	catch_crashes();
 	prefix_length = 0;
 	asked->executions = asked->steps = 0;
 	asked->longest = 0;

@@ -64,6 +64,9 @@ int explorer_threads(void);
 /* The thread sleeps on a condition variable. */
 bool explorer_asleep(int thread);
 
+/* It sleeps, or has yielded: in any case it is in the middle of a call. */
+bool explorer_blocked(int thread);
+
 /* The virtual CLOCK_MONOTONIC, in nanoseconds. */
 int64_t explorer_now(void);
 

@@ -16,8 +16,8 @@
  *   - First come, first served: nobody overtakes an operation whose thread slept on the same side of the same channel when
  *     the later one was called.
  *   - A batch is a chain of single operations.
- *   - A discard is three: it counts what is queued, drops messages one by one while others may take theirs, and ends with
- *     as many dropped as counted, or with the channel found empty.
+ *   - A discard is three: it sees what is queued, drops messages of these one by one while others may take theirs, and ends
+ *     when all of them are gone.
  *   - When a channel has neither handle nor receiver, what is queued is dropped before the call that took the last of them
  *     returns.
  *   - A token that was raised before the call means CANCELED: the caller of the oracle checks that.  CANCELED means that a
@@ -45,7 +45,7 @@ union state {
 		uint8_t closed[CHANNELS];     /* 1 + the reason */
 		uint8_t length[CHANNELS];
 		uint8_t raised;               /* tokens */
-		uint8_t discarding[THREADS];  /* how many messages each thread's discard still may drop */
+		uint8_t discarding[THREADS];  /* how many messages each thread's discard has to drop or see taken */
 		uint8_t handles[CHANNELS];    /* of the channel */
 		uint8_t queued[CHANNELS][MAX_CAPACITY + 1];
 	};
@@ -56,6 +56,10 @@ _Static_assert(sizeof(union state) == 32, "the state has padding");
 
 /* There was a receiver once; a bit of a state's ends that is no end. */
 #define HAD_RECEIVER(channel_) (UINT32_C(1) << (30 + (channel_)))
+
+/* In discarding: the channel; or that the thread is closing an end that was closed, and need not drop what it orphaned. */
+#define DISCARDING(channel_) ((channel_) << 4)
+#define CLOSED_AGAIN UINT8_MAX
 
 struct memory {
 	uint64_t done;
@@ -188,12 +192,6 @@ static bool opposite(const struct part *a, const struct part *b)
 	return a->channel == b->channel && a->is_send != b->is_send;
 }
 
-/* The operation moves nothing but over this part, or is not known to. */
-static bool may_end_by(const struct operation *operation, int part)
-{
-	return operation->status == PENDING || (operation->status == DUCT_OK && operation->chosen == part);
-}
-
 /* At capacity 0: somebody who slept when the operation was called, and has not ended yet, could have met this part. */
 static bool met_sleeper(uint64_t done, const struct operation *operation, const struct part *part)
 {
@@ -203,7 +201,7 @@ static bool met_sleeper(uint64_t done, const struct operation *operation, const 
 		if (!(operation->slept >> i & 1) || is_done(done, i))
 			continue;
 		for (int k = 0; k < history[i].part_count; k++)
-			if (opposite(part, &history[i].parts[k]) && may_end_by(&history[i], k))
+			if (opposite(part, &history[i].parts[k]))
 				return true;
 	}
 	return false;
@@ -215,6 +213,25 @@ static bool found_nothing(const union state *state, uint64_t done, const struct 
 	for (int i = 0; i < operation->part_count; i++)
 		if (possible(state, &operation->parts[i]) || met_sleeper(done, operation, &operation->parts[i]))
 			return false;
+	return true;
+}
+
+/* It may end by the part that it chose: no earlier one goes first.  Parts that end with their channel do so in no order. */
+static bool may_choose(const union state *state, uint64_t done, const struct operation *operation)
+{
+	const struct part *chosen = &operation->parts[operation->chosen];
+	bool ended = operation->status == DUCT_CLOSED || operation->status == DUCT_NO_RECEIVERS;
+
+	if (!operation->in_order || operation->status == PENDING)
+		return true;
+	for (int i = 0; i < operation->chosen; i++) {
+		const struct part *part = &operation->parts[i];
+
+		if (ended && part->channel == chosen->channel && is_over(state, part))
+			continue;
+		if (possible(state, part) || met_sleeper(done, operation, part))
+			return false;
+	}
 	return true;
 }
 
@@ -236,6 +253,19 @@ static bool partner_waits(uint64_t done, const struct operation *operation, cons
 	return false;
 }
 
+/* The oldest message goes. */
+static void take_first(union state *state, int channel)
+{
+	uint8_t *queued = state->queued[channel];
+	uint8_t *length = &state->length[channel];
+
+	memmove(queued, queued + 1, --*length);
+	queued[*length] = 0;
+	for (int i = 0; i < THREADS; i++)
+		if (state->discarding[i] > DISCARDING(channel) && state->discarding[i] <= DISCARDING(channel) + MAX_CAPACITY)
+			state->discarding[i]--;
+}
+
 static bool apply_move(union state *state, const struct part *part)
 {
 	uint8_t *queued = state->queued[part->channel];
@@ -249,8 +279,7 @@ static bool apply_move(union state *state, const struct part *part)
 	}
 	if (queued[0] != part->value)
 		return false;
-	memmove(queued, queued + 1, --*length);
-	queued[*length] = 0;
+	take_first(state, part->channel);
 	return true;
 }
 
@@ -289,15 +318,13 @@ static bool apply_waiting(union state *state, uint64_t done, const struct operat
 static bool apply_drop(union state *state, const struct operation *operation)
 {
 	const struct part *part = &operation->parts[0];
-	uint8_t *queued = state->queued[part->channel];
-	uint8_t *length = &state->length[part->channel];
+	bool discards = (state->discarding[operation->thread] % DISCARDING(1)) != 0;
 
-	if (*length == 0 || queued[0] != part->value)
+	if (state->length[part->channel] == 0 || state->queued[part->channel][0] != part->value)
 		return false;
-	if (!is_orphaned(state, part->channel) && state->discarding[operation->thread]-- == 0)
+	if (state->discarding[operation->thread] == CLOSED_AGAIN || !(discards || is_orphaned(state, part->channel)))
 		return false;
-	memmove(queued, queued + 1, --*length);
-	queued[*length] = 0;
+	take_first(state, part->channel);
 	return true;
 }
 
@@ -341,6 +368,8 @@ static bool apply(union state *state, uint64_t done, const struct operation *ope
 			state->closed[part->channel] = (uint8_t)(1 + part->value);
 		return true;
 	case CLOSE_END:
+		if (!is_open(state, part))
+			state->discarding[operation->thread] = CLOSED_AGAIN;
 		state->ends &= ~END_BIT(part->is_send, part->channel, part->slot);
 		settle(state, part->channel);
 		return true;
@@ -354,7 +383,10 @@ static bool apply(union state *state, uint64_t done, const struct operation *ope
 		settle(state, part->channel);
 		return true;
 	case SETTLED:
-		return !is_orphaned(state, part->channel) || state->length[part->channel] == 0;
+		if (state->discarding[operation->thread] != CLOSED_AGAIN)
+			return !is_orphaned(state, part->channel) || state->length[part->channel] == 0;
+		state->discarding[operation->thread] = 0;
+		return true;
 	case RAISE:
 		state->raised |= operation->tokens;
 		return true;
@@ -365,12 +397,12 @@ static bool apply(union state *state, uint64_t done, const struct operation *ope
 	case IS_CLOSED:
 		return (state->closed[part->channel] != 0) == (part->value != 0);
 	case COUNT:
-		state->discarding[operation->thread] = state->length[part->channel];
+		state->discarding[operation->thread] = (uint8_t)(DISCARDING(part->channel) + state->length[part->channel]);
 		return true;
 	case DROP:
 		return apply_drop(state, operation);
 	case DISCARDED:
-		if (state->discarding[operation->thread] != 0 && state->length[part->channel] != 0)
+		if (state->discarding[operation->thread] != DISCARDING(part->channel))
 			return false;
 		state->discarding[operation->thread] = 0;
 		return true;
@@ -391,7 +423,7 @@ static bool overtakes(uint64_t done, const struct operation *operation)
 		for (int k = 0; k < history[i].part_count; k++) {
 			const struct part *slept = &history[i].parts[k];
 
-			if (may_end_by(&history[i], k) && slept->channel == part->channel && slept->is_send == part->is_send)
+			if (slept->channel == part->channel && slept->is_send == part->is_send)
 				return true;
 		}
 	}
@@ -470,7 +502,7 @@ static bool search_pairs(uint64_t done, const union state *state, bool at_rest, 
 
 		if (i == sender || receive->kind != MOVE || receive->status != DUCT_OK || !opposite(sent, received)
 		    || received->value != sent->value || is_over(state, received)
-		    || !can_come_next(done, i, first_return))
+		    || !can_come_next(done, i, first_return) || !may_choose(state, done, receive))
 			continue;
 		if (search(done | UINT64_C(1) << sender | UINT64_C(1) << i, state, at_rest))
 			return true;
@@ -483,7 +515,7 @@ static bool search_from(uint64_t done, const union state *state, bool at_rest, l
 	for (int i = 0; i < history_length; i++) {
 		union state next = *state;
 
-		if (!can_come_next(done, i, first_return))
+		if (!can_come_next(done, i, first_return) || !may_choose(state, done, &history[i]))
 			continue;
 		if (apply(&next, done, &history[i], first_return)
 		    && search(done | UINT64_C(1) << i, &next, at_rest))

@@ -56,6 +56,7 @@ struct operation {
 	int status;         /* a duct_status, PENDING or ERASED */
 	int chosen;         /* the part that status is about */
 	int after;          /* comes after that operation of the same call; -1: none */
+	bool in_order;      /* of several parts that are possible, the first one is chosen */
 	bool never_waits;   /* a try, a call with a deadline in the past */
 	bool may;           /* while pending, perhaps done already: part of a batch */
 	uint8_t tokens;     /* the set of tokens any of which cancels it; for RAISE: raised */

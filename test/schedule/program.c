@@ -16,9 +16,10 @@
  *   - no allocation, mutex or condition variable is left when all handles are free.
  *
  * Freeing a handle is allowed while others are blocked on it, but not while they are on their way into a call.  So a step
- * that frees looks whether each thread that uses the end sleeps, and only closes the end if not; the same goes for the last
- * handle of a channel and for tokens, which are kept then.  Steps that would use what is not there are left out.  To know that earlier calls have returned, a real program must have been told: the race detector
- * is given that order, from the return of a call on an end to its free.
+ * that frees looks whether each thread that uses the end sleeps or has yielded, and only closes the end if not; the same goes
+ * for the last handle of a channel and for tokens, which are kept then.  Steps that would use what is not there are left out.
+ * To know that earlier calls have returned, a real program must have been told: the race detector is given that order, from
+ * the return of a call on an end to its free.
  */
 #include "program.h"
 
@@ -448,20 +449,6 @@ static void run_recv_many(const struct step *step)
 
 /* ---- Select ----------------------------------------------------------------------------------------------------------- */
 
-/* In order of priority, each case before the chosen one was not ready at some instant of the call. */
-static void select_priorities(const struct operation *operation, int chosen)
-{
-	for (int i = 0; i < chosen; i++) {
-		struct operation *passed = oracle_call(MOVE, operation->parts[i]);
-
-		passed->call = operation->call;
-		passed->slept = 0;
-		passed->never_waits = true;
-		oracle_return(passed, DUCT_EMPTY, 0);
-		passed->returned = operation->returned;
-	}
-}
-
 static duct_status call_select(const struct wait *wait, duct_case *cases, size_t *chosen)
 {
 	size_t count = (size_t)wait->step->case_count;
@@ -476,6 +463,7 @@ static duct_status call_select(const struct wait *wait, duct_case *cases, size_t
 static void select_prepare(const struct step *step, struct operation *operation, duct_case *cases, struct buffer *buffers)
 {
 	operation->part_count = step->case_count;
+	operation->in_order = (step->flags & DUCT_PRIORITY) != 0;
 	for (int i = 0; i < step->case_count; i++) {
 		const struct step_case *from = &step->cases[i];
 		struct channel *channel = &channels[from->channel];
@@ -536,8 +524,6 @@ static void run_select(const struct step *step)
 	EXPLORER_CHECK(chosen < (size_t)step->case_count);
 	select_check(step, operation, cases, buffers, (int)chosen);
 	wait_return(&wait, operation, (int)cases[chosen].status, (int)chosen);
-	if ((step->flags & DUCT_PRIORITY) != 0)
-		select_priorities(operation, (int)chosen);
 }
 
 /* ---- Ends and channels ------------------------------------------------------------------------------------------------ */
@@ -590,13 +576,13 @@ static void run_discard(const struct step *step)
 	return_with_drops(first, DISCARDED);
 }
 
-/* Nobody but threads asleep uses the end, the handle, the token. */
+/* Nobody but threads that are blocked uses the end, the handle, the token. */
 static bool may_free(uint32_t end)
 {
 	int self = explorer_self();
 
 	for (int i = 1; i <= program_current.thread_count; i++)
-		if (i != self && inside[i] != NULL && (uses_of_step(inside[i], i) & end) != 0 && !explorer_asleep(i))
+		if (i != self && inside[i] != NULL && (uses_of_step(inside[i], i) & end) != 0 && !explorer_blocked(i))
 			return false;
 	return true;
 }
@@ -1026,8 +1012,6 @@ int step_operations(const struct program *program, const struct step *step)
 {
 	if (step->verb == SEND_MANY || step->verb == RECV_MANY)
 		return step->max;
-	if (step->verb == SELECT)
-		return (step->flags & DUCT_PRIORITY) != 0 ? step->case_count : 1;
 	switch (step->verb) {
 	case DISCARD_CHANNEL:
 	case CLOSE_SENDER:

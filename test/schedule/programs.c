@@ -193,6 +193,10 @@ static const char *const listed[] = {
 	/* tries tell the truth: one is full, or empty, at an instant */
 	"2 0 1 0 s0|ts0 r0 tr0",
 	"2 0 1 0 r0|tr0 ts0 ts0",
+	"2 0 2 0 r0 s0 r0|tr0",
+	"2 0 0 0 s0 r0 s0|ts0",
+	"3 0 1 0 m0*2|ts0 r0 tr0",
+	"3 0 2 0 n0*1-2|tr0 ts0 ts0",
 	"1 1 0 0 s0 tr1|s1 tr0",
 	"1 1 1 0 s1 r0|t[r0r1]",
 	/* and so does the length: a message may be taken before its sender has moved on */
@@ -209,11 +213,13 @@ static const char *const listed[] = {
 	"0 0 0 0 [r0r0]|s0",
 	"1 1 1 0 [s0r1]|r0 s1",
 	"0 0 0 0 u[r0r1]|s0",
+	"1 1 0 0 p[r0r1]|s0 s1",
 	"0 0 0 0 [s0r1]|[s1r0]",
 	"1 0 1 0 [s0r1]|x0",
 	"0 1 0 0 [r0r1]|x1",
 	/* discards and batches */
 	"2 0 2 0 d0|s0",
+	"2 0 2 0 d0|r0 s0",
 	"2 0 2 0 s0|d0 ts0",
 	"2 0 2 0 m0*2|n0*1-2",
 	"2 0 0 0 m0*2|r0 r0",
@@ -250,6 +256,7 @@ static const char *const listed[] = {
 	"1 0 0 0 r0|fx0|fS0",
 	"1 0 1 0 s0|fx0|fR0",
 	"2 0 2 0 fx0|R0 ts0",
+	"2 0 2 0 fx0 R0|R0",
 	"2! 0 2 0 fx0|ts0",
 	"1! 0 1 0 s0|fx0",
 	"1! 0 1 0 s0|+R0 r0'",

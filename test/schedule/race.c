@@ -23,6 +23,7 @@
 #include "explorer.h"
 #include "heap.h"
 
+#include <errno.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -161,6 +162,8 @@ static void access_range(const void *memory, size_t size, bool write, const void
 
 static void access_at_point(const void *memory, size_t size, bool write, const void *pc)
 {
+	if (memory == &errno)
+		return; /* thread-local, but fibers share it */
 	if (race_points)
 		explorer_point(write ? "write" : "read", memory);
 	access_range(memory, size, write, pc);

@@ -1,0 +1,827 @@
+/*
+ * SPDX-License-Identifier: MIT
+ * SPDX-FileCopyrightText: The Duct authors
+ *
+ * Waiting: which operation is done, how a wait ends, and that it leaves nothing behind.  Each test ends by asking its desks
+ * whether a list, a lock or a pin was kept.
+ */
+#include "cancel.h"
+#include "desk.h"
+#include "log.h"
+#include "wait.h"
+
+#define MOST_CASES 100
+#define NOT_DONE UINT32_MAX
+
+static struct desk desks[MOST_CASES];
+
+static void desks_init(size_t count, size_t capacity)
+{
+	for (size_t i = 0; i < count; i++)
+		desk_init(&desks[i], capacity);
+}
+
+static void desks_fini(size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		desk_fini(&desks[i]);
+}
+
+/* A wait with its rules, in this thread or in one of its own. */
+struct attempt {
+	struct wait wait;
+	struct wait_rules rules;
+	uint64_t message; /* what each receive writes and each send sends */
+	duct_status status;
+	_Atomic bool over;
+	pthread_t thread;
+};
+
+/* A wait whose operations are still to be filled in. */
+static void attempt_init(struct attempt *attempt, uint32_t cases, struct wait_rules rules)
+{
+	attempt->rules = rules;
+	attempt->message = 77;
+	atomic_init(&attempt->over, false);
+	CHECK_STATUS(wait_init(&attempt->wait, cases, rules.cancel), DUCT_OK);
+	CHECK(attempt->wait.cases == cases);
+}
+
+static void attempt_set(struct attempt *attempt, uint32_t i, struct end *end, bool is_send)
+{
+	attempt->wait.ops[i] = is_send ? send_through(end, &attempt->message) : recv_through(end, &attempt->message);
+}
+
+/* Receives on the first desks, one each. */
+static void attempt_receives(struct attempt *attempt, uint32_t cases, struct wait_rules rules)
+{
+	attempt_init(attempt, cases, rules);
+	for (uint32_t i = 0; i < cases; i++)
+		attempt_set(attempt, i, &desks[i].rx, false);
+}
+
+static duct_status attempt_run(struct attempt *attempt)
+{
+	attempt->wait.done = NOT_DONE;
+	attempt->status = wait_any(&attempt->wait, &attempt->rules);
+	return attempt->status;
+}
+
+static void *attempt_thread(void *argument)
+{
+	struct attempt *attempt = argument;
+
+	attempt_run(attempt);
+	atomic_store(&attempt->over, true);
+	return NULL;
+}
+
+static void attempt_start(struct attempt *attempt)
+{
+	attempt->thread = test_start(attempt_thread, attempt);
+}
+
+static void attempt_join(struct attempt *attempt, duct_status status)
+{
+	test_join(attempt->thread);
+	CHECK_STATUS(attempt->status, status);
+	wait_fini(&attempt->wait);
+}
+
+static void await_receivers(struct desk *desk, size_t count)
+{
+	AWAIT(queue_count_waiting(&desk->queue, false) == count);
+}
+
+static const struct wait_rules forever = { .deadline = DUCT_FOREVER, .expired = DUCT_TIMEDOUT };
+
+/* The ways to go about a wait that ends at once. */
+static const struct wait_rules tries[] = {
+	{ .deadline = DEADLINE_NOW, .expired = DUCT_EMPTY },
+	{ .deadline = DEADLINE_NOW, .expired = DUCT_EMPTY, .in_order = true },
+	{ .deadline = DEADLINE_NOW, .expired = DUCT_EMPTY, .observe = true },
+	{ .deadline = DEADLINE_NOW, .expired = DUCT_EMPTY, .observe = true, .in_order = true },
+	{ .deadline = DUCT_FOREVER, .expired = DUCT_EMPTY },
+	{ .deadline = DUCT_FOREVER, .expired = DUCT_EMPTY, .in_order = true },
+};
+
+/* ---- Memory ---------------------------------------------------------------------------------------------------- */
+
+/* Cases and generations together find room on the stack up to their number; from there on they are allocated. */
+TEST(wait_init, allocates_above_the_inline_number_only, 5)
+{
+	duct_cancel *parent, *child;
+	const struct {
+		uint32_t cases;
+		bool has_token, is_inline;
+	} sizes[] = {
+		{ 0, false, true },
+		{ 1, false, true },
+		{ WAIT_CASES_INLINE, false, true },
+		{ WAIT_OPS_INLINE, false, true },
+		{ WAIT_OPS_INLINE + 1, false, false },
+		{ WAIT_OPS_INLINE - 2, true, true },
+		{ WAIT_OPS_INLINE - 1, true, false },
+		{ 1000, false, false },
+		{ 1000, true, false },
+	};
+
+	CHECK(WAIT_OPS_INLINE >= WAIT_CASES_INLINE + 4);
+	CHECK_STATUS(duct_cancel_new(&parent, NULL, DUCT_FOREVER), DUCT_OK);
+	CHECK_STATUS(duct_cancel_new(&child, parent, DUCT_FOREVER), DUCT_OK);
+	for (size_t i = 0; i < ARRAY_LEN(sizes); i++) {
+		uint32_t depth = sizes[i].has_token ? 2 : 0;
+		struct wait wait;
+
+		CHECK_STATUS(wait_init(&wait, sizes[i].cases, sizes[i].has_token ? child : NULL), DUCT_OK);
+		CHECK(wait.cases == sizes[i].cases && wait.count == sizes[i].cases + depth);
+		CHECK((wait.block == NULL) == sizes[i].is_inline);
+		/* All of it can be written: a sanitizer looks on. */
+		for (uint32_t op = 0; op < wait.cases; op++)
+			wait.ops[op] = (struct op){ 0 };
+		memset(wait.nodes, 0, wait.count * sizeof wait.nodes[0]);
+		memset(wait.order, 0, wait.count * sizeof wait.order[0]);
+		for (uint32_t op = wait.cases; op < wait.count; op++)
+			CHECK(wait.ops[op].end != NULL && wait.ops[op].queue == wait.ops[op].end->queue);
+		wait_fini(&wait);
+	}
+	duct_cancel_free(parent);
+	duct_cancel_free(child);
+}
+
+/* ---- The order of looking -------------------------------------------------------------------------------------- */
+
+/* Of any number of cases the only one that is ready is found, whichever it is and however the wait looks. */
+TEST(wait_any, finds_the_ready_one_of_any_number, 10)
+{
+	desks_init(MOST_CASES, 1);
+	for (size_t t = 0; t < ARRAY_LEN(tries); t++) {
+		for (uint32_t cases = 1; cases <= MOST_CASES; cases += cases < 30 ? 1 : 35) {
+			struct attempt attempt;
+
+			attempt_init(&attempt, cases, tries[t]);
+			for (uint32_t ready = 0; ready < cases; ready++) {
+				/* ThreadSanitizer follows no more than 64 locks at once. */
+				for (uint32_t i = 0; i < cases; i++)
+					attempt_set(&attempt, i, &desks[i < 30 || i == ready ? i : i % 30].rx, false);
+				CHECK_STATUS(desk_put(&desks[ready], ready), DUCT_OK);
+				CHECK_STATUS(attempt_run(&attempt), DUCT_OK);
+				CHECK(attempt.wait.done % 30 == ready % 30);
+				if (tries[t].observe)
+					desk_expect(&desks[ready], ready);
+				else
+					CHECK(attempt.message == ready);
+				CHECK(queue_len(&desks[ready].queue, NULL) == 0);
+			}
+			wait_fini(&attempt.wait);
+		}
+	}
+	desks_fini(MOST_CASES);
+}
+
+/* When none is ready a try says so, having looked at all, and writes nothing. */
+TEST(wait_any, without_a_ready_one_expires, 5)
+{
+	desks_init(20, 1);
+	for (size_t t = 0; t < 4; t++) {
+		for (uint32_t cases = 0; cases <= 20; cases++) {
+			struct attempt attempt;
+
+			attempt_receives(&attempt, cases, tries[t]);
+			CHECK_STATUS(attempt_run(&attempt), DUCT_EMPTY);
+			CHECK(attempt.wait.done == NOT_DONE && attempt.message == 77);
+			wait_fini(&attempt.wait);
+		}
+	}
+	desks_fini(20);
+}
+
+#define DRAWS 1600
+#define BOUND 160 /* eight standard deviations of fair draws */
+
+/* How often the first of two ready cases is chosen. */
+static int draw_first(struct attempt *attempt, uint32_t first, uint32_t second)
+{
+	int count = 0;
+
+	CHECK_STATUS(desk_put(&desks[first], 1), DUCT_OK);
+	CHECK_STATUS(desk_put(&desks[second], 1), DUCT_OK);
+	for (int i = 0; i < DRAWS; i++) {
+		CHECK_STATUS(attempt_run(attempt), DUCT_OK);
+		CHECK(attempt->wait.done == first || attempt->wait.done == second);
+		count += attempt->wait.done == first;
+		CHECK_STATUS(desk_put(&desks[attempt->wait.done], 1), DUCT_OK);
+	}
+	desk_expect(&desks[first], 1);
+	desk_expect(&desks[second], 1);
+	return count;
+}
+
+/* Of any two ready cases among any number each is chosen as often, neighbours or not. */
+TEST(wait_any, is_fair_between_two_of_any_number, 20)
+{
+	desks_init(17, 1);
+	for (uint32_t cases = 2; cases <= 17; cases++) {
+		const uint32_t pairs[][2] = { { 0, 1 }, { 0, cases - 1 }, { cases / 2, cases - 1 }, { 0, cases / 2 } };
+		struct attempt attempt;
+
+		attempt_receives(&attempt, cases, tries[0]);
+		for (size_t p = 0; p < ARRAY_LEN(pairs); p++) {
+			int first;
+
+			if (pairs[p][0] == pairs[p][1])
+				continue;
+			first = draw_first(&attempt, pairs[p][0], pairs[p][1]);
+			CHECK(first > DRAWS / 2 - BOUND && first < DRAWS / 2 + BOUND);
+		}
+		wait_fini(&attempt.wait);
+	}
+	desks_fini(17);
+}
+
+/* In order means that the first ready one in the array is taken, each time. */
+TEST(wait_any, in_order_takes_the_first_ready_one, 5)
+{
+	static const struct wait_rules ordered[] = {
+		{ .deadline = DEADLINE_NOW, .expired = DUCT_EMPTY, .in_order = true },
+		{ .deadline = DUCT_FOREVER, .expired = DUCT_EMPTY, .in_order = true },
+	};
+
+	desks_init(18, 1);
+	for (size_t r = 0; r < ARRAY_LEN(ordered); r++) {
+		struct attempt attempt;
+
+		attempt_receives(&attempt, 18, ordered[r]);
+		for (uint32_t i = 2; i < 18; i++)
+			CHECK_STATUS(desk_put(&desks[i], i), DUCT_OK);
+		for (uint32_t i = 2; i < 18; i++) {
+			CHECK_STATUS(attempt_run(&attempt), DUCT_OK);
+			CHECK(attempt.wait.done == i && attempt.message == i);
+		}
+		wait_fini(&attempt.wait);
+	}
+	desks_fini(18);
+}
+
+/* ---- Locking all queues ---------------------------------------------------------------------------------------- */
+
+#define SHUFFLED 27
+
+/* Each queue many times, in both directions and in no order: each is locked once, or this would stand still. */
+TEST(wait_any, locks_each_queue_once_with_duplicates, 10)
+{
+	uint32_t random = 7;
+
+	desks_init(SHUFFLED, 0);
+	for (int round = 0; round < 200; round++) {
+		uint32_t cases = 1 + test_random(&random) % 70, queues = 1 + test_random(&random) % SHUFFLED;
+		struct attempt attempt;
+
+		attempt_init(&attempt, cases, tries[round % 2 ? 1 : 2]);
+		for (uint32_t i = 0; i < cases; i++) {
+			struct desk *desk = &desks[test_random(&random) % queues];
+			bool is_send = test_random(&random) % 2;
+
+			attempt_set(&attempt, i, is_send ? &desk->tx : &desk->rx, is_send);
+		}
+		CHECK_STATUS(attempt_run(&attempt), DUCT_EMPTY);
+		wait_fini(&attempt.wait);
+	}
+	desks_fini(SHUFFLED);
+}
+
+#define TURNS 500
+
+/* Tries again and again; the order of the operations is the thread's own. */
+static void *try_often(void *argument)
+{
+	struct attempt *attempt = argument;
+
+	for (int i = 0; i < TURNS; i++)
+		CHECK_STATUS(attempt_run(attempt), DUCT_EMPTY);
+	return NULL;
+}
+
+/* Threads that list the same queues in different orders do not lock each other out: queues are locked by their ids. */
+TEST(wait_any, locks_queues_in_one_order_in_all_threads, 20)
+{
+	static struct attempt attempts[3];
+	uint32_t random = 99;
+
+	desks_init(SHUFFLED, 1);
+	for (size_t t = 0; t < 3; t++) {
+		attempt_init(&attempts[t], SHUFFLED, tries[1]);
+		for (uint32_t i = 0; i < SHUFFLED; i++)
+			attempt_set(&attempts[t], i, &desks[t == 1 ? SHUFFLED - 1 - i : i].rx, false);
+	}
+	for (uint32_t i = SHUFFLED - 1; i > 0; i--) {
+		uint32_t other = test_random(&random) % (i + 1);
+		struct op moved = attempts[2].wait.ops[i];
+
+		attempts[2].wait.ops[i] = attempts[2].wait.ops[other];
+		attempts[2].wait.ops[other] = moved;
+	}
+	for (size_t t = 0; t < 3; t++)
+		attempts[t].thread = test_start(try_often, &attempts[t]);
+	for (size_t t = 0; t < 3; t++) {
+		test_join(attempts[t].thread);
+		wait_fini(&attempts[t].wait);
+	}
+	desks_fini(SHUFFLED);
+}
+
+/* The operations are ordered by the ids of their queues, whatever the order they come in: a few and many. */
+TEST(wait_any, orders_operations_by_queue, 5)
+{
+	static const uint32_t counts[] = { 2, 3, 5, 20, 50, 100 };
+	uint32_t random = 3;
+
+	desks_init(SHUFFLED, 1);
+	for (size_t c = 0; c < ARRAY_LEN(counts); c++) {
+		bool seen[MOST_CASES] = { false };
+		struct attempt attempt;
+
+		attempt_init(&attempt, counts[c], tries[1]);
+		for (uint32_t i = 0; i < counts[c]; i++)
+			attempt_set(&attempt, i, &desks[test_random(&random) % SHUFFLED].rx, false);
+		CHECK_STATUS(attempt_run(&attempt), DUCT_EMPTY);
+		for (uint32_t i = 0; i < counts[c]; i++) {
+			const uint32_t *order = attempt.wait.order;
+
+			CHECK(order[i] < counts[c] && !seen[order[i]]);
+			seen[order[i]] = true;
+			CHECK(i == 0 || attempt.wait.ops[order[i - 1]].queue->id <= attempt.wait.ops[order[i]].queue->id);
+		}
+		wait_fini(&attempt.wait);
+	}
+	desks_fini(SHUFFLED);
+}
+
+/* ---- Sleeping -------------------------------------------------------------------------------------------------- */
+
+/* A sleeping wait stands in all lists, is served through any of them, and has left the others when it is over. */
+TEST(wait_any, is_served_while_it_sleeps, 10)
+{
+	static const uint32_t numbers[] = { 1, 2, 5, 25 };
+
+	desks_init(25, 1);
+	for (size_t n = 0; n < ARRAY_LEN(numbers); n++) {
+		for (uint32_t served = 0; served < numbers[n]; served += 1 + numbers[n] / 4) {
+			struct attempt attempt;
+
+			attempt_receives(&attempt, numbers[n], forever);
+			attempt_start(&attempt);
+			for (uint32_t i = 0; i < numbers[n]; i++)
+				await_receivers(&desks[i], 1);
+			CHECK_STATUS(desk_put(&desks[served], 40 + served), DUCT_OK);
+			attempt_join(&attempt, DUCT_OK);
+			CHECK(attempt.wait.done == served && attempt.message == 40 + served);
+			for (uint32_t i = 0; i < numbers[n]; i++)
+				CHECK(queue_count_waiting(&desks[i].queue, false) == 0 && queue_len(&desks[i].queue, NULL) == 0);
+		}
+	}
+	desks_fini(25);
+}
+
+/* A wait that lists both directions of a queue does not meet itself, but meets another. */
+TEST(wait_any, never_meets_itself, 10)
+{
+	struct attempt attempt;
+
+	desks_init(1, 0);
+	attempt_init(&attempt, 2, forever);
+	attempt_set(&attempt, 0, &desks[0].tx, true);
+	attempt_set(&attempt, 1, &desks[0].rx, false);
+	attempt_start(&attempt);
+	AWAIT(queue_count_waiting(&desks[0].queue, true) == 1 && queue_count_waiting(&desks[0].queue, false) == 1);
+	CHECK(!atomic_load(&attempt.over));
+	desk_expect(&desks[0], 77);
+	attempt_join(&attempt, DUCT_OK);
+	CHECK(attempt.wait.done == 0);
+	desks_fini(1);
+}
+
+/* At the deadline a wait leaves all lists and says what its rules say: not before, and with nothing done. */
+TEST(wait_any, expires_at_the_deadline_with_the_status_of_the_rules, 10)
+{
+	static const duct_status expired[] = { DUCT_EMPTY, DUCT_TIMEDOUT, DUCT_CANCELED };
+
+	desks_init(3, 1);
+	for (size_t e = 0; e < ARRAY_LEN(expired); e++) {
+		for (uint32_t cases = 0; cases <= 3; cases++) {
+			struct attempt attempt;
+
+			attempt_receives(&attempt, cases,
+			    (struct wait_rules){ .deadline = duct_after_ms(2), .expired = expired[e], .observe = e == 1 });
+			CHECK_STATUS(attempt_run(&attempt), expired[e]);
+			CHECK(duct_now() >= attempt.rules.deadline);
+			CHECK(attempt.wait.done == NOT_DONE && attempt.message == 77);
+			wait_fini(&attempt.wait);
+		}
+	}
+	desks_fini(3);
+}
+
+/* Ends that are closed while the wait sleeps are a result of their operation. */
+TEST(wait_any, ends_with_the_operation_that_ended, 10)
+{
+	for (int how = 0; how < 3; how++) {
+		struct node *wakes = NULL;
+		struct attempt attempt;
+
+		desks_init(2, 1);
+		desk_fill(&desks[1]);
+		attempt_init(&attempt, 2, forever);
+		attempt_set(&attempt, 0, &desks[0].rx, false);
+		attempt_set(&attempt, 1, &desks[1].tx, true);
+		attempt_start(&attempt);
+		AWAIT(queue_count_waiting(&desks[1].queue, true) == 1);
+		queue_lock_both(&desks[how != 0].queue);
+		if (how == 0)
+			queue_end_takes_locked(&desks[0].queue, &wakes);
+		else if (how == 1)
+			queue_end_puts_locked(&desks[1].queue, DUCT_NO_RECEIVERS, &wakes);
+		else
+			end_close_locked(&desks[1].tx, true, &wakes);
+		queue_unlock_both(&desks[how != 0].queue);
+		wakes_notify(wakes);
+		attempt_join(&attempt, how == 1 ? DUCT_NO_RECEIVERS : DUCT_CLOSED);
+		CHECK(attempt.wait.done == (how != 0));
+		desks_fini(2);
+	}
+}
+
+static _Atomic int ends_destroyed;
+
+static void count_destroyed(struct end *end)
+{
+	(void)end;
+	atomic_fetch_add(&ends_destroyed, 1);
+}
+
+/* A sleeping wait keeps the ends that it waits through until it has left, though their handles are gone. */
+TEST(wait_any, pins_its_ends_while_it_sleeps, 10)
+{
+	struct attempt attempt;
+	struct end end;
+
+	desks_init(2, 1);
+	end_init(&end, &desks[1].queue, count_destroyed);
+	attempt_init(&attempt, 2, forever);
+	attempt_set(&attempt, 0, &desks[0].rx, false);
+	attempt_set(&attempt, 1, &end, false);
+	attempt_start(&attempt);
+	await_receivers(&desks[1], 1);
+	CHECK(end.references == 2 && desks[0].rx.references == 2);
+	end_unpin(&end);
+	CHECK(atomic_load(&ends_destroyed) == 0);
+	CHECK_STATUS(desk_put(&desks[0], 5), DUCT_OK);
+	attempt_join(&attempt, DUCT_OK);
+	CHECK(atomic_load(&ends_destroyed) == 1);
+	desks_fini(2);
+}
+
+/* ---- Observing ------------------------------------------------------------------------------------------------- */
+
+static const struct wait_rules observing = { .deadline = DUCT_FOREVER, .expired = DUCT_TIMEDOUT, .observe = true };
+
+/* An observer that sleeps is told of the message and leaves it where it is, in the ring or with its sender. */
+TEST(observe, tells_which_is_ready_and_takes_nothing, 10)
+{
+	for (size_t capacity = 0; capacity < 2; capacity++) {
+		struct sleeper sender;
+		struct attempt attempt;
+
+		desks_init(2, capacity);
+		attempt_receives(&attempt, 2, observing);
+		attempt_start(&attempt);
+		await_receivers(&desks[1], 1);
+		if (capacity == 0) {
+			sleeper_send(&sender, &desks[1].tx, 9);
+			CHECK_STATUS(desk_put(&desks[1], 9), DUCT_FULL); /* pings it */
+		} else {
+			CHECK_STATUS(desk_put(&desks[1], 9), DUCT_OK);
+		}
+		attempt_join(&attempt, DUCT_OK);
+		CHECK(attempt.wait.done == 1 && attempt.message == 77);
+		desk_expect(&desks[1], 9);
+		desks_fini(2);
+	}
+}
+
+/* An observer that was pinged for a message that another got goes back to sleep; the end of its operation it is told. */
+TEST(observe, pinged_in_vain_waits_on, 10)
+{
+	struct sleeper receiver;
+	struct node *wakes = NULL;
+	struct attempt attempt;
+
+	desks_init(1, 1);
+	attempt_receives(&attempt, 1, observing);
+	attempt_start(&attempt);
+	for (uint64_t i = 0; i < 5; i++) {
+		await_receivers(&desks[0], 1);
+		sleeper_recv(&receiver, &desks[0].rx);
+		CHECK_STATUS(desk_put(&desks[0], i), DUCT_OK);
+		CHECK(sleeper_woke(&receiver, DUCT_OK) && receiver.message == i);
+	}
+	await_receivers(&desks[0], 1);
+	CHECK(!atomic_load(&attempt.over) && desks[0].rx.references == 2);
+	queue_lock_both(&desks[0].queue);
+	queue_end_takes_locked(&desks[0].queue, &wakes);
+	queue_unlock_both(&desks[0].queue);
+	wakes_notify(wakes);
+	attempt_join(&attempt, DUCT_CLOSED);
+	CHECK(attempt.wait.done == 0 && attempt.message == 77);
+	desks_fini(1);
+}
+
+/* ---- Tokens ---------------------------------------------------------------------------------------------------- */
+
+/* Raising the token, or its parent, ends the sleep; without any case too. */
+TEST(token, raised_ends_the_sleep, 10)
+{
+	for (unsigned which = 0; which < 2 * 3 * 2; which++) {
+		uint32_t cases = which / 2 % 3;
+		duct_cancel *tokens[2];
+		struct op ops[2];
+		struct wait_rules rules = forever;
+		struct attempt attempt;
+
+		desks_init(2, 1);
+		CHECK_STATUS(duct_cancel_new(&tokens[0], NULL, DUCT_FOREVER), DUCT_OK);
+		CHECK_STATUS(duct_cancel_new(&tokens[1], tokens[0], DUCT_FOREVER), DUCT_OK);
+		cancel_ops(tokens[1], ops);
+		rules.cancel = tokens[1];
+		rules.observe = which / 6;
+		attempt_receives(&attempt, cases, rules);
+		attempt_start(&attempt);
+		AWAIT(queue_count_waiting(ops[0].queue, false) == 1 && queue_count_waiting(ops[1].queue, false) == 1);
+		duct_cancel_raise(tokens[which % 2]);
+		attempt_join(&attempt, DUCT_CANCELED);
+		CHECK(attempt.wait.done == NOT_DONE && attempt.message == 77);
+		CHECK(queue_count_waiting(ops[0].queue, false) == 0 && queue_count_waiting(ops[1].queue, false) == 0);
+		CHECK(ops[0].end->references == 1 && ops[1].end->references == 2);
+		duct_cancel_free(tokens[0]);
+		duct_cancel_free(tokens[1]);
+		desks_fini(2);
+	}
+}
+
+/* Seen with all queues locked, a raised token comes before operations that are ready. */
+TEST(token, raised_comes_before_what_is_ready, 5)
+{
+	for (int observe = 0; observe < 2; observe++) {
+		struct wait_rules rules = { .deadline = DUCT_FOREVER, .expired = DUCT_TIMEDOUT, .in_order = true };
+		struct attempt attempt;
+
+		desks_init(2, 1);
+		desk_fill(&desks[1]);
+		CHECK_STATUS(duct_cancel_new(&rules.cancel, NULL, DUCT_FOREVER), DUCT_OK);
+		duct_cancel_raise(rules.cancel);
+		rules.observe = observe;
+		attempt_receives(&attempt, 2, rules);
+		CHECK_STATUS(attempt_run(&attempt), DUCT_CANCELED);
+		CHECK(attempt.message == 77);
+		desk_expect(&desks[1], 1);
+		wait_fini(&attempt.wait);
+		duct_cancel_free(rules.cancel);
+		desks_fini(2);
+	}
+}
+
+/* Whichever deadline is nearer ends the wait and says so: the token's, from anywhere above, as a cancellation. */
+TEST(token, the_nearer_deadline_gives_the_status, 10)
+{
+	for (int token_is_nearer = 0; token_is_nearer < 2; token_is_nearer++) {
+		duct_time near = duct_after_ms(3), far = duct_after_s(1000);
+		duct_cancel *parent;
+		struct wait_rules rules = { .deadline = token_is_nearer ? far : near, .expired = DUCT_TIMEDOUT };
+		struct attempt attempt;
+
+		desks_init(2, 1);
+		CHECK_STATUS(duct_cancel_new(&parent, NULL, token_is_nearer ? near : far), DUCT_OK);
+		CHECK_STATUS(duct_cancel_new(&rules.cancel, parent, DUCT_FOREVER), DUCT_OK);
+		attempt_receives(&attempt, 2, rules);
+		CHECK_STATUS(attempt_run(&attempt), token_is_nearer ? DUCT_CANCELED : DUCT_TIMEDOUT);
+		CHECK(duct_now() >= near);
+		wait_fini(&attempt.wait);
+		duct_cancel_free(rules.cancel);
+		duct_cancel_free(parent);
+		desks_fini(2);
+	}
+}
+
+/* ---- A plain send or receive ----------------------------------------------------------------------------------- */
+
+/* A plain operation, as transfer.c does it: the fast path, and the rest with its lock. */
+struct plain {
+	struct op op;
+	uint64_t message;
+	duct_time deadline;
+	duct_cancel *cancel;
+	duct_status status;
+	_Atomic bool over;
+	pthread_t thread;
+};
+
+static void plain_init(struct plain *plain, struct end *end, bool is_send, duct_time deadline, duct_cancel *cancel)
+{
+	*plain = (struct plain){ .message = 77, .deadline = deadline, .cancel = cancel };
+	plain->op = is_send ? send_through(end, &plain->message) : recv_through(end, &plain->message);
+}
+
+static duct_status plain_run(struct plain *plain)
+{
+	plain->status = queue_fast(&plain->op) ? DUCT_OK : wait_for(&plain->op, plain->deadline, plain->cancel);
+	return plain->status;
+}
+
+static void *plain_thread(void *argument)
+{
+	struct plain *plain = argument;
+
+	plain_run(plain);
+	atomic_store(&plain->over, true);
+	return NULL;
+}
+
+static void plain_start(struct plain *plain)
+{
+	plain->thread = test_start(plain_thread, plain);
+	AWAIT(queue_count_waiting(plain->op.queue, plain->op.is_send) == 1);
+	CHECK(plain->op.end->references > 1); /* the call keeps it */
+}
+
+static void plain_join(struct plain *plain, duct_status status)
+{
+	test_join(plain->thread);
+	CHECK_STATUS(plain->status, status);
+}
+
+/* A receive that sleeps gets the next message, and a send gives its own; there is nobody in line afterwards. */
+TEST(wait_for, is_served_while_it_sleeps, 10)
+{
+	for (size_t capacity = 0; capacity < 3; capacity++) {
+		struct plain plain;
+
+		desks_init(1, capacity);
+		plain_init(&plain, &desks[0].rx, false, DUCT_FOREVER, NULL);
+		plain_start(&plain);
+		CHECK_STATUS(desk_put(&desks[0], 5), DUCT_OK);
+		plain_join(&plain, DUCT_OK);
+		CHECK(plain.message == 5);
+		desk_fill(&desks[0]);
+		plain_init(&plain, &desks[0].tx, true, DUCT_FOREVER, NULL);
+		plain_start(&plain);
+		for (uint64_t m = 1; m <= capacity; m++)
+			desk_expect(&desks[0], m);
+		desk_expect(&desks[0], 77);
+		plain_join(&plain, DUCT_OK);
+		desks_fini(1);
+	}
+}
+
+/* A deadline ends it, one in the past after one attempt; the token's as a cancellation. */
+TEST(wait_for, expires, 10)
+{
+	for (int is_send = 0; is_send < 2; is_send++) {
+		duct_time soon = duct_after_ms(3);
+		duct_cancel *token;
+		struct plain plain;
+
+		desks_init(1, 1);
+		if (is_send)
+			desk_fill(&desks[0]);
+		plain_init(&plain, is_send ? &desks[0].tx : &desks[0].rx, is_send, DEADLINE_NOW, NULL);
+		CHECK_STATUS(plain_run(&plain), DUCT_TIMEDOUT);
+		plain.deadline = soon;
+		CHECK_STATUS(plain_run(&plain), DUCT_TIMEDOUT);
+		CHECK(duct_now() >= soon);
+		CHECK_STATUS(duct_cancel_new(&token, NULL, soon), DUCT_OK);
+		plain.deadline = DUCT_FOREVER;
+		plain.cancel = token;
+		CHECK_STATUS(plain_run(&plain), DUCT_CANCELED);
+		CHECK(plain.message == 77 && queue_len(&desks[0].queue, NULL) == (size_t)is_send);
+		duct_cancel_free(token);
+		if (is_send)
+			desk_expect(&desks[0], 1);
+		desks_fini(1);
+	}
+}
+
+/* What is ready is done whatever the deadline, though the fast path did not do it. */
+TEST(wait_for, ready_after_the_deadline_is_done, 5)
+{
+	struct sleeper observer;
+	struct plain plain;
+
+	desks_init(1, 1);
+	sleeper_stand(&observer, &desks[0].rx, false, 0, true);
+	plain_init(&plain, &desks[0].tx, true, DEADLINE_NOW, NULL);
+	CHECK_STATUS(plain_run(&plain), DUCT_OK);
+	CHECK(sleeper_woke(&observer, DUCT_OK));
+	desk_expect(&desks[0], 77);
+	desks_fini(1);
+}
+
+/* It keeps its end while it sleeps, and a token as well; raising that ends it. */
+TEST(wait_for, keeps_its_token_while_it_sleeps, 10)
+{
+	duct_cancel *token, *again;
+	struct plain plain;
+
+	desks_init(1, 1);
+	CHECK_STATUS(duct_cancel_new(&token, NULL, DUCT_FOREVER), DUCT_OK);
+	CHECK_STATUS(duct_cancel_clone(token, &again), DUCT_OK);
+	plain_init(&plain, &desks[0].rx, false, DUCT_FOREVER, token);
+	plain_start(&plain);
+	duct_cancel_free(token);
+	CHECK(!atomic_load(&plain.over));
+	duct_cancel_raise(again);
+	duct_cancel_free(again);
+	plain_join(&plain, DUCT_CANCELED);
+	CHECK(plain.message == 77);
+	desks_fini(1);
+}
+
+/* ---- The log --------------------------------------------------------------------------------------------------- */
+
+struct heard {
+	_Atomic int blocked, resumed;
+};
+
+static void hear(const duct_log_event *event, void *context)
+{
+	struct heard *heard = context;
+
+	atomic_fetch_add(event->kind == DUCT_LOG_BLOCKED ? &heard->blocked : &heard->resumed, 1);
+}
+
+/* Gives the first desk's queue a log. */
+static void desk_listen(struct log *log, struct heard *heard)
+{
+	*log = (struct log){ .hook = hear, .context = heard, .channel = "desk", .interval = 1, .queue = &desks[0].queue };
+	desks[0].queue.log = log;
+}
+
+/* A send that sleeps on a full ring is told once before and once after, served or not. */
+TEST(log, hears_of_a_send_that_sleeps, 10)
+{
+	struct heard heard = { 0, 0 };
+	duct_cancel *token;
+	struct plain plain;
+	struct log log;
+
+	desks_init(1, 1);
+	desk_listen(&log, &heard);
+	desk_fill(&desks[0]);
+	plain_init(&plain, &desks[0].tx, true, DUCT_FOREVER, NULL);
+	plain_start(&plain);
+	AWAIT(atomic_load(&heard.blocked) == 1);
+	CHECK(atomic_load(&heard.resumed) == 0);
+	desk_expect(&desks[0], 1);
+	plain_join(&plain, DUCT_OK);
+	CHECK(heard.blocked == 1 && heard.resumed == 1);
+	CHECK_STATUS(duct_cancel_new(&token, NULL, DUCT_FOREVER), DUCT_OK);
+	plain_init(&plain, &desks[0].tx, true, DUCT_FOREVER, token);
+	plain_start(&plain);
+	duct_cancel_raise(token);
+	plain_join(&plain, DUCT_CANCELED);
+	CHECK(heard.blocked == 2 && heard.resumed == 2);
+	duct_cancel_free(token);
+	desk_expect(&desks[0], 77);
+	desks_fini(1);
+}
+
+/* Receives, sends at capacity 0, cases of a select and observers are nothing to tell. */
+TEST(log, hears_of_nothing_else, 10)
+{
+	for (size_t capacity = 0; capacity < 2; capacity++) {
+		struct heard heard = { 0, 0 };
+		struct attempt attempt;
+		struct plain plain;
+		struct log log;
+
+		desks_init(1, capacity);
+		desk_listen(&log, &heard);
+		plain_init(&plain, &desks[0].rx, false, duct_after_ms(1), NULL);
+		CHECK_STATUS(plain_run(&plain), DUCT_TIMEDOUT);
+		desk_fill(&desks[0]);
+		if (capacity == 0) {
+			plain_init(&plain, &desks[0].tx, true, duct_after_ms(1), NULL);
+			CHECK_STATUS(plain_run(&plain), DUCT_TIMEDOUT);
+		}
+		for (int observe = 0; observe < 2; observe++) {
+			attempt_init(&attempt, 1,
+			    (struct wait_rules){ .deadline = duct_after_ms(1), .expired = DUCT_TIMEDOUT, .observe = observe });
+			attempt_set(&attempt, 0, &desks[0].tx, true);
+			CHECK_STATUS(attempt_run(&attempt), DUCT_TIMEDOUT);
+			wait_fini(&attempt.wait);
+		}
+		CHECK(heard.blocked == 0 && heard.resumed == 0);
+		if (capacity > 0)
+			desk_expect(&desks[0], 1);
+		desks_fini(1);
+	}
+}
