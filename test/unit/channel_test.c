@@ -82,6 +82,8 @@ static void get_handle(struct holding *holding)
 {
 	CHECK_STATUS(duct_channel_clone(holding->channel, &holding->handles[holding->handle_count]), DUCT_OK);
 	holding->handle_count++;
+	if (!holding->was_received)
+		holding->no_receivers = false; /* there may be a receiver again */
 }
 
 static void get_sender(struct holding *holding)
