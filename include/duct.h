@@ -374,7 +374,7 @@ typedef struct duct_case {
 /* Flags of a select. */
 enum {
 	DUCT_FAIR = 0,     /* of several ready cases, one is picked at random */
-	DUCT_PRIORITY = 1, /* of several ready cases, the first in the array is taken */
+	DUCT_PRIORITY = 1, /* of several ready cases, the first in the array is taken; after a sleep, the one that woke */
 	DUCT_READY = 2     /* do not perform the case: tell which one could be performed without waiting */
 };
 

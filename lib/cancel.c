@@ -78,7 +78,8 @@ void duct_cancel_raise(duct_cancel *cancel)
 	if (cancel == NULL)
 		return;
 	queue_lock_both(&cancel->queue);
-	queue_end_takes_locked(&cancel->queue, &wakes);
+	queue_mark_takes_locked(&cancel->queue);
+	queue_stop_waits_locked(&cancel->queue, &wakes);
 	queue_unlock_both(&cancel->queue);
 	wakes_notify(wakes);
 }

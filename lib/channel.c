@@ -144,8 +144,9 @@ static void close_locked(duct_channel *channel, int reason, struct node **wakes)
 	if (is_closed(channel))
 		return;
 	atomic_store(&channel->reason, reason);
-	queue_end_puts_locked(&channel->queue, DUCT_CLOSED, wakes);
-	queue_end_takes_locked(&channel->queue, wakes);
+	queue_mark_puts_locked(&channel->queue, DUCT_CLOSED);
+	queue_mark_takes_locked(&channel->queue);
+	queue_stop_waits_locked(&channel->queue, wakes);
 }
 
 /* After a handle or an end has come or gone: draws the consequences. */
@@ -156,9 +157,10 @@ static void settle_locked(duct_channel *channel, struct node **wakes)
 	if (is_closed(channel))
 		return;
 	if (channel->receivers > 0 || (channel->handles > 0 && !channel->was_received))
-		queue_reopen_puts_locked(&channel->queue);
+		queue_mark_puts_locked(&channel->queue, DUCT_OK);
 	else
-		queue_end_puts_locked(&channel->queue, DUCT_NO_RECEIVERS, wakes);
+		queue_mark_puts_locked(&channel->queue, DUCT_NO_RECEIVERS);
+	queue_stop_waits_locked(&channel->queue, wakes);
 }
 
 /* Nobody holds what it takes to receive, now or later. */
@@ -329,12 +331,13 @@ static void end_close(struct end *end, bool is_send)
 	end_pin(end); /* the handle may go once others see that it is closed */
 	queue_lock_both(&channel->queue);
 	if (!end->closed) {
-		end_close_locked(end, is_send, &wakes);
+		end_mark_locked(end);
 		if (is_send)
 			channel->senders--;
 		else
 			channel->receivers--;
 		settle_locked(channel, &wakes);
+		end_stop_waits_locked(end, is_send, &wakes);
 		orphaned = is_orphaned_locked(channel);
 	}
 	queue_unlock_both(&channel->queue);

@@ -169,8 +169,8 @@ static bool is_partner(const struct node *node)
 	return !node->observer && node_is_live(node);
 }
 
-/* Ends the waits through one end, or all if end is NULL; the others keep their order: the circle is turned once. */
-static void side_end_waits(struct side *side, const struct end *end, duct_status status, struct node **wakes)
+/* Stops the waits through one end, or all if end is NULL; the others keep their order: the circle is turned once. */
+static void side_stop_waits(struct side *side, const struct end *end, duct_status status, struct node **wakes)
 {
 	for (size_t left = side_count(side, is_any); left > 0; left--) {
 		struct node *node = load_relaxed(&side->waiting);
@@ -392,27 +392,34 @@ void queue_wait_locked(const struct op *op, struct node *node)
 	side_append(serving_side(op), node);
 }
 
-void queue_end_puts_locked(struct queue *queue, duct_status status, struct node **wakes)
+void queue_mark_puts_locked(struct queue *queue, duct_status status)
 {
 	atomic_store(&queue->put.at.ended, status);
-	side_end_waits(&queue->take, NULL, status, wakes);
 }
 
-void queue_end_takes_locked(struct queue *queue, struct node **wakes)
+void queue_mark_takes_locked(struct queue *queue)
 {
 	atomic_store(&queue->take.at.ended, DUCT_CLOSED);
-	side_end_waits(&queue->put, NULL, DUCT_CLOSED, wakes);
 }
 
-void queue_reopen_puts_locked(struct queue *queue)
-{
-	atomic_store(&queue->put.at.ended, DUCT_OK);
-}
-
-void end_close_locked(struct end *end, bool is_send, struct node **wakes)
+void end_mark_locked(struct end *end)
 {
 	atomic_store(&end->closed, true);
-	side_end_waits(is_send ? &end->queue->take : &end->queue->put, end, DUCT_CLOSED, wakes);
+}
+
+void queue_stop_waits_locked(struct queue *queue, struct node **wakes)
+{
+	duct_status puts = (duct_status)load_relaxed(&queue->put.at.ended);
+
+	if (puts != DUCT_OK)
+		side_stop_waits(&queue->take, NULL, puts, wakes);
+	if (load_relaxed(&queue->take.at.ended) != DUCT_OK)
+		side_stop_waits(&queue->put, NULL, DUCT_CLOSED, wakes);
+}
+
+void end_stop_waits_locked(struct end *end, bool is_send, struct node **wakes)
+{
+	side_stop_waits(is_send ? &end->queue->take : &end->queue->put, end, DUCT_CLOSED, wakes);
 }
 
 /* ---- Under the lock of the list -------------------------------------------------------------------------------- */

@@ -247,13 +247,19 @@ duct_status queue_probe_locked(const struct op *op);
 /* Begins to wait: the node stands last in the list of those who will serve it. */
 void queue_wait_locked(const struct op *op, struct node *node);
 
-/* Ends a side, or opens puts again: waits of that direction end with the status. */
-void queue_end_puts_locked(struct queue *queue, duct_status status, struct node **wakes);
-void queue_end_takes_locked(struct queue *queue, struct node **wakes);
-void queue_reopen_puts_locked(struct queue *queue);
+/*
+ * Ending takes two steps: all that an event comes to is marked, and only then do waits stop.  A try looks without a lock;
+ * once it no longer sees that a partner waits, it has to see why.
+ */
 
-/* Closes one end: waits through it end with DUCT_CLOSED. */
-void end_close_locked(struct end *end, bool is_send, struct node **wakes);
+/* What puts come to from now on: a status, or DUCT_OK to open them again.  Takes end once the ring is drained. */
+void queue_mark_puts_locked(struct queue *queue, duct_status status);
+void queue_mark_takes_locked(struct queue *queue);
+void end_mark_locked(struct end *end);
+
+/* Stops the waits of sides that are marked, with their status, or those through an end, with DUCT_CLOSED. */
+void queue_stop_waits_locked(struct queue *queue, struct node **wakes);
+void end_stop_waits_locked(struct end *end, bool is_send, struct node **wakes);
 
 /* ---- With the lock of the list (this takes it) ----------------------------------------------------------------- */
 

@@ -502,7 +502,9 @@ static bool search_pairs(uint64_t done, const union state *state, bool at_rest, 
 
 		if (i == sender || receive->kind != MOVE || receive->status != DUCT_OK || !opposite(sent, received)
 		    || received->value != sent->value || is_over(state, received)
-		    || !can_come_next(done, i, first_return) || !may_choose(state, done, receive))
+		    || !can_come_next(done | UINT64_C(1) << sender, i, first_return)
+		    || !can_come_next(done | UINT64_C(1) << i, sender, first_return)
+		    || !may_choose(state, done, send) || !may_choose(state, done, receive))
 			continue;
 		if (search(done | UINT64_C(1) << sender | UINT64_C(1) << i, state, at_rest))
 			return true;
@@ -515,9 +517,10 @@ static bool search_from(uint64_t done, const union state *state, bool at_rest, l
 	for (int i = 0; i < history_length; i++) {
 		union state next = *state;
 
-		if (!can_come_next(done, i, first_return) || !may_choose(state, done, &history[i]))
+		if (is_done(done, i))
 			continue;
-		if (apply(&next, done, &history[i], first_return)
+		if (can_come_next(done, i, first_return) && may_choose(state, done, &history[i])
+		    && apply(&next, done, &history[i], first_return)
 		    && search(done | UINT64_C(1) << i, &next, at_rest))
 			return true;
 		if (search_pairs(done, state, at_rest, i, first_return))

@@ -60,6 +60,7 @@ static uint32_t absent; /* ends, channels' handles, tokens that are not there */
 static int handles_left[CHANNELS];
 static char end_returns[32];                       /* what the race detector knows the returns from each end by */
 static const struct step *inside[MAX_THREADS + 1]; /* the step whose call a thread is in */
+static int closings[32];                           /* calls so far that close an end or raise a token, by its bit */
 
 static int last_message;
 static bool sent[MAX_MESSAGES], received[MAX_MESSAGES];
@@ -576,15 +577,31 @@ static void run_discard(const struct step *step)
 	return_with_drops(first, DISCARDED);
 }
 
-/* Nobody but threads that are blocked uses the end, the handle, the token. */
-static bool may_free(uint32_t end)
+static int *closings_of(uint32_t end)
+{
+	return &closings[__builtin_ctz(end)];
+}
+
+/*
+ * Nobody but threads that are blocked uses the end, the handle, the token; or one that closes or raises it, if that can be
+ * seen to be done, since there were only so many calls that do.
+ */
+static bool may_free(uint32_t end, bool is_closed, int calls)
 {
 	int self = explorer_self();
 
-	for (int i = 1; i <= program_current.thread_count; i++)
-		if (i != self && inside[i] != NULL && (uses_of_step(inside[i], i) & end) != 0 && !explorer_blocked(i))
+	for (int i = 1; i <= program_current.thread_count; i++) {
+		if (i == self || inside[i] == NULL || (uses_of_step(inside[i], i) & end) == 0 || explorer_blocked(i))
+			continue;
+		if (!is_closed || *closings_of(end) != calls || inside[i]->verb < CLOSE_SENDER || inside[i]->verb > RAISE_TOKEN)
 			return false;
+	}
 	return true;
+}
+
+static bool end_is_closed(const struct step *step)
+{
+	return verb_sends(step->verb) ? duct_sender_is_closed(sender_of(step)) : duct_receiver_is_closed(receiver_of(step));
 }
 
 /* What the thread knows by now: that its calls on these ends have returned; that those of others on them have. */
@@ -619,7 +636,8 @@ static void run_close_end(const struct step *step)
 
 	oracle_call(CLOSE_END, part_of(is_send, step->channel, step->own, 0));
 	discard_count[self] = 0;
-	if (frees && may_free(end)) {
+	++*closings_of(end);
+	if (frees && may_free(end, end_is_closed(step), 2)) {
 		absent |= end;
 		told_of_returns(end);
 		if (is_send)
@@ -678,7 +696,7 @@ static void run_free_channel(const struct step *step)
 	uint32_t handle = HANDLE_BIT(step->channel);
 
 	if (handles_left[step->channel] == 1) {
-		if (!may_free(handle))
+		if (!may_free(handle, false, 0))
 			return;
 		absent |= handle;
 	}
@@ -694,7 +712,7 @@ static void run_free_token(const struct step *step)
 {
 	uint32_t token = TOKEN_BIT(step->token);
 
-	if (!may_free(token))
+	if (!may_free(token, step->token == ROOT && duct_cancel_raised(tokens[ROOT]), 1))
 		return;
 	absent |= token;
 	told_of_returns(token);
@@ -706,6 +724,7 @@ static void run_raise(const struct step *step)
 	struct operation *operation = oracle_call(RAISE, part_of(false, 0, false, 0));
 
 	operation->tokens = step->token == ROOT ? 1 << ROOT | 1 << TIMED | 1 << DEEP : 1 << step->token;
+	++*closings_of(TOKEN_BIT(step->token));
 	duct_cancel_raise(tokens[step->token]);
 	for (int i = ROOT; i <= DEEP; i++)
 		raised[i] |= (operation->tokens >> i & 1) != 0;
@@ -969,6 +988,7 @@ static void forget(void)
 	memset(received, 0, sizeof received);
 	memset(dropped, 0, sizeof dropped);
 	memset(inside, 0, sizeof inside);
+	memset(closings, 0, sizeof closings);
 }
 
 static void look_at_all(int channel)

@@ -205,6 +205,9 @@ static const char *const listed[] = {
 	"1 0 1 0 R0 r0'|tr0",
 	"1 0 0 0 S0 s0'|ts0",
 	"0 0 0 0 s0|R0 tr0'|tr0",
+	"0 0 0 0 s0|x0|tr0",
+	"0 0 0 0 r0|x0|ts0",
+	"0 0 0 0 r0|R0|ts0",
 	/* selects */
 	"1 1 0 0 s1|t[r0r1] [r0r1]",
 	"0 0 0 0 [s0r0]|[s0r0]",
@@ -264,6 +267,9 @@ static const char *const listed[] = {
 	"1 0 0 0 r0|*S0 s0'|S0",
 	"1 0 0 0 +x0 fx0|fx0|fS0",
 	"1 0 0 0 cr0|fk",
+	"1 0 0 0 cn0*2-2|fk|s0 s0",
+	"1 0 0 0 cr0|k|fk",
+	"1 0 1 0 fx0 fS0|R0|fR0",
 	"1 0 0 0 Cr0|fK|k",
 	/* what fails for want of resources has no effect */
 	"~1 0 0 0 r0|s0",
