@@ -620,12 +620,12 @@ TEST(message, of_size_zero_is_counted, 5)
 
 /* ---- Passing ----------------------------------------------------------------------------------------------------------- */
 
-/* One sender, one receiver: 100,000 messages (20,000 where each one is a meeting) in order, then closed for good. */
+/* One sender, one receiver: 50,000 messages (5,000 where each one may be a meeting) in order, then closed for good. */
 TEST(anycast, one_to_one_keeps_order_then_closes, 30)
 {
 	for (size_t i = 0; i < ARRAY_LEN(capacities); i++) {
 		struct test_pair pair = test_pair_new(sizeof(int), capacities[i]);
-		struct flow flow = { pair.tx, pair.rx, capacities[i] == 100 ? 100000 : 20000 };
+		struct flow flow = { pair.tx, pair.rx, capacities[i] == 100 ? 50000 : 5000 };
 		pthread_t receiver = test_start(receive_numbers, &flow);
 		int message = -1;
 
@@ -639,7 +639,7 @@ TEST(anycast, one_to_one_keeps_order_then_closes, 30)
 	}
 }
 
-enum { CROWD = 4, VALUES = 25000 };
+enum { CROWD = 4, VALUES = 10000 };
 
 struct crowd {
 	duct_sender *tx;
@@ -669,7 +669,7 @@ static void *crowd_receive(void *argument)
 	return NULL;
 }
 
-/* Four senders of the same 25,000 values (5,000 where each message is a meeting), four receivers: each value four times. */
+/* Four senders of the same 10,000 values (2,000 where each message may be a meeting), four receivers: each value four times. */
 TEST(anycast, many_to_many_delivers_each_message_once, 60)
 {
 	static atomic_int seen[VALUES];
@@ -754,53 +754,24 @@ TEST(anycast, each_receiver_sees_each_sender_in_order, 30)
 	}
 }
 
-struct blocked {
-	duct_sender *tx;
-	duct_receiver *rx;
-	int message;
-	duct_status status;
-};
-
-static void *blocked_send(void *argument)
-{
-	struct blocked *blocked = argument;
-
-	blocked->status = duct_send(blocked->tx, &blocked->message);
-	return NULL;
-}
-
-static void *blocked_receive(void *argument)
-{
-	struct blocked *blocked = argument;
-
-	blocked->status = duct_recv(blocked->rx, &blocked->message);
-	return NULL;
-}
-
 /* Senders that sleep on a full channel get in first come, first served. */
 TEST(anycast, sleeping_senders_are_served_in_order, 10)
 {
 	for (size_t i = 0; i < ARRAY_LEN(capacities); i++) {
 		struct test_pair pair = test_pair_new(sizeof(int), capacities[i]);
-		struct blocked blocked[5];
-		pthread_t threads[5];
-		int next = 0, message;
+		struct test_call calls[5];
+		int message, next = test_fill(pair.tx);
 
-		for (; next < (int)capacities[i]; next++)
-			CHECK_STATUS(duct_try_send(pair.tx, &next), DUCT_OK);
 		for (int s = 0; s < 5; s++) {
-			blocked[s] = (struct blocked){ pair.tx, NULL, next + s, DUCT_INVALID };
-			threads[s] = test_start(blocked_send, &blocked[s]);
+			test_send_start(&calls[s], pair.tx, next + s);
 			AWAIT(duct_channel_waiting_senders(pair.channel) == (size_t)s + 1);
 		}
 		for (int n = 0; n < next + 5; n++) {
 			CHECK_STATUS(duct_recv(pair.rx, &message), DUCT_OK);
 			CHECK(message == n);
 		}
-		for (int s = 0; s < 5; s++) {
-			test_join(threads[s]);
-			CHECK_STATUS(blocked[s].status, DUCT_OK);
-		}
+		for (int s = 0; s < 5; s++)
+			CHECK_STATUS(test_call_end(&calls[s]), DUCT_OK);
 		CHECK(duct_channel_waiting_senders(pair.channel) == 0);
 		CHECK_STATUS(duct_try_recv(pair.rx, &message), DUCT_EMPTY);
 		test_pair_free(&pair);
@@ -812,19 +783,16 @@ TEST(anycast, sleeping_receivers_are_served_in_order, 10)
 {
 	for (size_t i = 0; i < ARRAY_LEN(capacities); i++) {
 		struct test_pair pair = test_pair_new(sizeof(int), capacities[i]);
-		struct blocked blocked[5];
-		pthread_t threads[5];
+		struct test_call calls[5];
 
 		for (int r = 0; r < 5; r++) {
-			blocked[r] = (struct blocked){ NULL, pair.rx, -1, DUCT_INVALID };
-			threads[r] = test_start(blocked_receive, &blocked[r]);
+			test_recv_start(&calls[r], pair.rx);
 			AWAIT(duct_channel_waiting_receivers(pair.channel) == (size_t)r + 1);
 		}
 		for (int r = 0; r < 5; r++) {
 			CHECK_STATUS(duct_send(pair.tx, &r), DUCT_OK);
-			test_join(threads[r]);
-			CHECK_STATUS(blocked[r].status, DUCT_OK);
-			CHECK(blocked[r].message == r);
+			CHECK_STATUS(test_call_end(&calls[r]), DUCT_OK);
+			CHECK(calls[r].message == r);
 			CHECK(duct_channel_waiting_receivers(pair.channel) == 4 - (size_t)r);
 		}
 		test_pair_free(&pair);
@@ -836,13 +804,10 @@ TEST(anycast, an_empty_channel_holds_receivers_until_messages_come, 5)
 {
 	for (size_t i = 0; i < ARRAY_LEN(capacities); i++) {
 		struct test_pair pair = test_pair_new(sizeof(int), capacities[i]);
-		struct blocked blocked[2];
-		pthread_t threads[2];
+		struct test_call calls[2];
 
-		for (int r = 0; r < 2; r++) {
-			blocked[r] = (struct blocked){ NULL, pair.rx, -1, DUCT_INVALID };
-			threads[r] = test_start(blocked_receive, &blocked[r]);
-		}
+		for (int r = 0; r < 2; r++)
+			test_recv_start(&calls[r], pair.rx);
 		AWAIT(duct_channel_waiting_receivers(pair.channel) == 2);
 		for (int moment = 0; moment < 20; moment++) {
 			test_pause();
@@ -850,11 +815,9 @@ TEST(anycast, an_empty_channel_holds_receivers_until_messages_come, 5)
 		}
 		CHECK_STATUS(duct_send(pair.tx, &(int){ 40 }), DUCT_OK);
 		CHECK_STATUS(duct_send(pair.tx, &(int){ 2 }), DUCT_OK);
-		for (int r = 0; r < 2; r++) {
-			test_join(threads[r]);
-			CHECK_STATUS(blocked[r].status, DUCT_OK);
-		}
-		CHECK(blocked[0].message + blocked[1].message == 42);
+		for (int r = 0; r < 2; r++)
+			CHECK_STATUS(test_call_end(&calls[r]), DUCT_OK);
+		CHECK(calls[0].message + calls[1].message == 42);
 		test_pair_free(&pair);
 	}
 }
@@ -864,13 +827,12 @@ TEST(anycast, a_full_channel_holds_a_sender_until_a_receive, 5)
 {
 	for (size_t i = 0; i < ARRAY_LEN(capacities); i++) {
 		struct test_pair pair = test_pair_new(sizeof(int), capacities[i]);
-		struct blocked blocked = { pair.tx, NULL, 7, DUCT_INVALID };
-		pthread_t thread;
+		struct test_call call;
 		int message;
 
 		for (size_t n = 0; n < capacities[i]; n++)
 			CHECK_STATUS(duct_send(pair.tx, &(int){ 6 }), DUCT_OK);
-		thread = test_start(blocked_send, &blocked);
+		test_send_start(&call, pair.tx, 7);
 		AWAIT(duct_channel_waiting_senders(pair.channel) == 1);
 		for (int moment = 0; moment < 20; moment++) {
 			test_pause();
@@ -878,8 +840,7 @@ TEST(anycast, a_full_channel_holds_a_sender_until_a_receive, 5)
 		}
 		CHECK(duct_channel_len(pair.channel) == capacities[i]);
 		CHECK_STATUS(duct_recv(pair.rx, &message), DUCT_OK);
-		test_join(thread);
-		CHECK_STATUS(blocked.status, DUCT_OK);
+		CHECK_STATUS(test_call_end(&call), DUCT_OK);
 		for (size_t n = 0; n < capacities[i]; n++)
 			CHECK_STATUS(duct_recv(pair.rx, &message), DUCT_OK);
 		CHECK(message == 7);
@@ -892,13 +853,12 @@ TEST(anycast, try_recv_refills_from_a_sleeping_sender, 5)
 {
 	for (size_t i = 1; i < ARRAY_LEN(capacities); i++) {
 		struct test_pair pair = test_pair_new(sizeof(int), capacities[i]);
-		struct blocked blocked = { pair.tx, NULL, 7, DUCT_INVALID };
-		pthread_t thread;
+		struct test_call call;
 		int message;
 
 		while (duct_try_send(pair.tx, &(int){ 6 }) == DUCT_OK)
 			;
-		thread = test_start(blocked_send, &blocked);
+		test_send_start(&call, pair.tx, 7);
 		AWAIT(duct_channel_waiting_senders(pair.channel) == 1);
 		CHECK_STATUS(duct_try_recv(pair.rx, &message), DUCT_OK);
 		CHECK(message == 6);
@@ -907,8 +867,7 @@ TEST(anycast, try_recv_refills_from_a_sleeping_sender, 5)
 			CHECK(message == (n + 1 == capacities[i] ? 7 : 6));
 		}
 		CHECK_STATUS(duct_try_recv(pair.rx, &message), DUCT_EMPTY);
-		test_join(thread);
-		CHECK_STATUS(blocked.status, DUCT_OK);
+		CHECK_STATUS(test_call_end(&call), DUCT_OK);
 		test_pair_free(&pair);
 	}
 }
@@ -965,21 +924,19 @@ TEST(anycast, try_recv_tells_each_state, 5)
 TEST(anycast, a_late_sender_is_received_at_any_moment, 5)
 {
 	for (size_t i = 0; i < ARRAY_LEN(capacities); i++) {
-		struct blocked first = { NULL, NULL, 0, DUCT_INVALID };
+		struct test_call first;
 		duct_sender *tx;
 		duct_receiver *rx;
 		struct flow late;
-		pthread_t receiver, sender;
+		pthread_t sender;
 		int message;
 
 		CHECK_STATUS(duct_anycast_open(&tx, &rx, sizeof(int), capacities[i], NULL), DUCT_OK);
-		first.rx = rx;
-		receiver = test_start(blocked_receive, &first);
+		test_recv_start(&first, rx);
 		AWAIT(duct_channel_waiting_receivers(duct_receiver_channel(rx)) == 1);
 		late = (struct flow){ tx, NULL, 5 };
 		sender = test_start(send_numbers, &late);
-		test_join(receiver);
-		CHECK_STATUS(first.status, DUCT_OK);
+		CHECK_STATUS(test_call_end(&first), DUCT_OK);
 		CHECK(first.message == 0);
 		for (int n = 1; n < 5; n++) {
 			CHECK_STATUS(duct_recv(rx, &message), DUCT_OK);
@@ -1079,7 +1036,7 @@ TEST(anycast, a_receiver_travels_through_a_channel, 30)
 	}
 }
 
-enum { WORKERS = 23, ITEMS = 271828 };
+enum { WORKERS = 23, ITEMS = 30000 };
 
 static const int primes[] = { 2, 3, 7, 11, 13, 17, 19, 23, 27, 31 };
 
@@ -1122,7 +1079,7 @@ static void *close_after_workers(void *argument)
 	return NULL;
 }
 
-/* 271,828 items pass 23 workers and two channels that are closed one after the other: none is lost. */
+/* 30,000 items pass 23 workers and two channels that are closed one after the other: none is lost. */
 TEST(anycast, a_crowd_of_workers_hands_on_every_item, 60)
 {
 	struct test_pair items = test_pair_new(sizeof(int), WORKERS * 3), results = test_pair_new(sizeof(int), WORKERS * 3);
@@ -1281,11 +1238,11 @@ TEST(scale, a_million_messages_are_dropped, 30)
 {
 	enum { MILLION = 1000000 };
 	int drops = 0, message = 0;
+	const duct_options *options = DUCT_OPTIONS(.drop = count_drop, .context = &drops);
 	duct_sender *tx;
 	duct_receiver *rx;
 
-	CHECK_STATUS(duct_anycast_open(&tx, &rx, sizeof(int), MILLION, DUCT_OPTIONS(.drop = count_drop, .context = &drops)),
-	    DUCT_OK);
+	CHECK_STATUS(duct_anycast_open(&tx, &rx, sizeof(int), MILLION, options), DUCT_OK);
 	for (int n = 0; n < MILLION; n++)
 		CHECK_STATUS(duct_try_send(tx, &message), DUCT_OK);
 	CHECK_STATUS(duct_try_send(tx, &message), DUCT_FULL);

@@ -11,97 +11,6 @@
 
 static const size_t capacities[] = { 0, 1, 2, 3, 100 };
 
-/* The ways to wait with a token. */
-enum action { SEND, RECV, SEND_MANY, RECV_MANY, SENDER_WAIT, RECEIVER_WAIT, SELECT, ACTIONS };
-
-/* One blocking call in a thread of its own. */
-struct call {
-	enum action action;
-	const struct test_pair *pair;
-	duct_cancel *cancel;
-	duct_time deadline;
-	int message;
-	duct_status status;
-	atomic_bool done;
-	pthread_t thread;
-};
-
-static duct_status act(enum action action, const struct test_pair *pair, int *message, duct_time deadline, duct_cancel *cancel)
-{
-	duct_case cases[] = { DUCT_RECV(pair->rx, message) };
-	size_t chosen;
-
-	switch (action) {
-	case SEND:
-		return duct_send_until(pair->tx, message, deadline, cancel);
-	case RECV:
-		return duct_recv_until(pair->rx, message, deadline, cancel);
-	case SEND_MANY:
-		return duct_send_many(pair->tx, message, 1, NULL, deadline, cancel);
-	case RECV_MANY:
-		return duct_recv_many(pair->rx, message, 1, 1, NULL, deadline, cancel);
-	case SENDER_WAIT:
-		return duct_sender_wait(pair->tx, deadline, cancel);
-	case RECEIVER_WAIT:
-		return duct_receiver_wait(pair->rx, deadline, cancel);
-	default:
-		return duct_select_until(cases, 1, &chosen, DUCT_FAIR, deadline, cancel);
-	}
-}
-
-static bool is_send(enum action action)
-{
-	return action == SEND || action == SEND_MANY || action == SENDER_WAIT;
-}
-
-static void *make_call(void *argument)
-{
-	struct call *call = argument;
-
-	call->status = act(call->action, call->pair, &call->message, call->deadline, call->cancel);
-	atomic_store(&call->done, true);
-	return NULL;
-}
-
-static void call_start(struct call *call, enum action action, const struct test_pair *pair, duct_cancel *cancel)
-{
-	call->action = action;
-	call->pair = pair;
-	call->cancel = cancel;
-	call->deadline = DUCT_FOREVER;
-	call->message = -1;
-	call->status = DUCT_INVALID;
-	atomic_init(&call->done, false);
-	call->thread = test_start(make_call, call);
-}
-
-static duct_status call_end(struct call *call)
-{
-	test_join(call->thread);
-	return call->status;
-}
-
-/* Until a call sleeps; how a wait without taking is counted is nobody's promise, so that one gets some moments. */
-static void await_asleep(const struct call *call)
-{
-	if (call->action == SENDER_WAIT || call->action == RECEIVER_WAIT) {
-		for (int moment = 0; moment < 10; moment++)
-			test_pause();
-		return;
-	}
-	AWAIT(duct_channel_waiting_senders(call->pair->channel) + duct_channel_waiting_receivers(call->pair->channel) > 0);
-}
-
-/* Sends 0, 1, 2... until the channel is full. */
-static int fill(duct_sender *tx)
-{
-	int next = 0;
-
-	while (duct_try_send(tx, &next) == DUCT_OK)
-		next++;
-	return next;
-}
-
 static duct_cancel *token(duct_cancel *parent)
 {
 	duct_cancel *cancel;
@@ -228,12 +137,12 @@ TEST(cancel, raised_before_does_nothing, 5)
 		for (int full = 0; full < 2; full++) {
 			size_t len = duct_channel_len(pair.channel);
 
-			for (int action = 0; action < ACTIONS; action++) {
-				CHECK_STATUS(act((enum action)action, &pair, &message, DUCT_FOREVER, cancel), DUCT_CANCELED);
-				CHECK_STATUS(act((enum action)action, &pair, &message, 0, cancel), DUCT_CANCELED);
+			for (enum test_action action = SEND_UNTIL; action < ACTIONS; action++) {
+				CHECK_STATUS(test_act(action, &pair, &message, DUCT_FOREVER, cancel), DUCT_CANCELED);
+				CHECK_STATUS(test_act(action, &pair, &message, 0, cancel), DUCT_CANCELED);
 			}
 			CHECK(message == -1 && duct_channel_len(pair.channel) == len);
-			fill(pair.tx);
+			test_fill(pair.tx);
 		}
 		duct_cancel_free(cancel);
 		test_pair_free(&pair);
@@ -244,17 +153,17 @@ TEST(cancel, raised_before_does_nothing, 5)
 TEST(cancel, raised_during_ends_the_wait, 10)
 {
 	for (size_t i = 0; i < ARRAY_LEN(capacities); i++) {
-		for (int action = 0; action < ACTIONS; action++) {
+		for (enum test_action action = SEND_UNTIL; action < ACTIONS; action++) {
 			struct test_pair pair = test_pair_new(sizeof(int), capacities[i]);
 			duct_cancel *cancel = token(NULL);
-			int queued = is_send((enum action)action) ? fill(pair.tx) : 0, message;
-			struct call call;
+			int queued = test_is_send(action) ? test_fill(pair.tx) : 0, message;
+			struct test_call call;
 
-			call_start(&call, (enum action)action, &pair, cancel);
-			await_asleep(&call);
+			test_call_start(&call, action, &pair, -1, DUCT_FOREVER, cancel);
+			test_call_await_asleep(&call);
 			CHECK(!atomic_load(&call.done));
 			duct_cancel_raise(cancel);
-			CHECK_STATUS(call_end(&call), DUCT_CANCELED);
+			CHECK_STATUS(test_call_end(&call), DUCT_CANCELED);
 			CHECK(call.message == -1);
 			for (int n = 0; n < queued; n++) {
 				CHECK_STATUS(duct_recv(pair.rx, &message), DUCT_OK);
@@ -272,20 +181,20 @@ enum { DEPTH = 6 };
 /* Any ancestor, up to the sixth, ends a wait. */
 TEST(cancel, raised_in_any_generation_ends_the_wait, 10)
 {
-	for (int action = 0; action < ACTIONS; action++) {
+	for (enum test_action action = SEND_UNTIL; action < ACTIONS; action++) {
 		for (int raised = 0; raised <= DEPTH; raised++) {
 			struct test_pair pair = test_pair_new(sizeof(int), 1);
 			duct_cancel *family[DEPTH + 1];
-			struct call call;
+			struct test_call call;
 
 			for (int g = 0; g <= DEPTH; g++)
 				family[g] = token(g > 0 ? family[g - 1] : NULL);
-			if (is_send((enum action)action))
-				fill(pair.tx);
-			call_start(&call, (enum action)action, &pair, family[DEPTH]);
-			await_asleep(&call);
+			if (test_is_send(action))
+				test_fill(pair.tx);
+			test_call_start(&call, action, &pair, -1, DUCT_FOREVER, family[DEPTH]);
+			test_call_await_asleep(&call);
 			duct_cancel_raise(family[raised]);
-			CHECK_STATUS(call_end(&call), DUCT_CANCELED);
+			CHECK_STATUS(test_call_end(&call), DUCT_CANCELED);
 			for (int g = 0; g <= DEPTH; g++) {
 				CHECK(duct_cancel_raised(family[g]) == (g >= raised));
 				duct_cancel_free(family[g]);
@@ -300,7 +209,7 @@ TEST(cancel, from_far_up_ends_the_wait, 5)
 {
 	struct test_pair pair = test_pair_new(sizeof(int), 1);
 	duct_cancel *eldest = token(NULL), *youngest;
-	struct call call;
+	struct test_call call;
 
 	CHECK_STATUS(duct_cancel_clone(eldest, &youngest), DUCT_OK);
 	for (int g = 0; g < 25; g++) {
@@ -309,10 +218,10 @@ TEST(cancel, from_far_up_ends_the_wait, 5)
 		duct_cancel_free(youngest);
 		youngest = child;
 	}
-	call_start(&call, RECV, &pair, youngest);
-	await_asleep(&call);
+	test_call_start(&call, RECV_UNTIL, &pair, -1, DUCT_FOREVER, youngest);
+	test_call_await_asleep(&call);
 	duct_cancel_raise(eldest);
-	CHECK_STATUS(call_end(&call), DUCT_CANCELED);
+	CHECK_STATUS(test_call_end(&call), DUCT_CANCELED);
 	duct_cancel_free(youngest);
 	duct_cancel_free(eldest);
 	test_pair_free(&pair);
@@ -322,24 +231,27 @@ TEST(cancel, from_far_up_ends_the_wait, 5)
 TEST(cancel, by_deadline_differs_from_out_of_time, 5)
 {
 	for (int generation = 0; generation < 3; generation++) {
-		for (int action = 0; action < ACTIONS; action++) {
+		for (enum test_action action = SEND_UNTIL; action < ACTIONS; action++) {
 			struct test_pair pair = test_pair_new(sizeof(int), 1);
 			duct_time deadline = duct_after_ms(3);
 			duct_cancel *family[3];
 			int message = -1;
 
-			if (is_send((enum action)action))
-				fill(pair.tx);
-			for (int g = 0; g < 3; g++)
-				CHECK_STATUS(duct_cancel_new(&family[g], g > 0 ? family[g - 1] : NULL,
-				    g == generation ? deadline : DUCT_FOREVER), DUCT_OK);
-			CHECK_STATUS(act((enum action)action, &pair, &message, duct_after_s(100), family[2]), DUCT_CANCELED);
+			if (test_is_send(action))
+				test_fill(pair.tx);
+			for (int g = 0; g < 3; g++) {
+				duct_cancel *parent = g > 0 ? family[g - 1] : NULL;
+				duct_time own = g == generation ? deadline : DUCT_FOREVER;
+
+				CHECK_STATUS(duct_cancel_new(&family[g], parent, own), DUCT_OK);
+			}
+			CHECK_STATUS(test_act(action, &pair, &message, duct_after_s(100), family[2]), DUCT_CANCELED);
 			CHECK(duct_now() >= deadline);
 			for (int g = 3; g-- > 0;)
 				duct_cancel_free(family[g]);
 			CHECK_STATUS(duct_cancel_new(&family[0], NULL, duct_after_s(100)), DUCT_OK);
 			deadline = duct_after_ms(1);
-			CHECK_STATUS(act((enum action)action, &pair, &message, deadline, family[0]), DUCT_TIMEDOUT);
+			CHECK_STATUS(test_act(action, &pair, &message, deadline, family[0]), DUCT_TIMEDOUT);
 			CHECK(duct_now() >= deadline);
 			CHECK(!duct_cancel_raised(family[0]));
 			duct_cancel_free(family[0]);
@@ -352,32 +264,32 @@ TEST(cancel, by_deadline_differs_from_out_of_time, 5)
 TEST(cancel, may_be_freed_during_a_wait, 5)
 {
 	for (int ending = 0; ending < 3; ending++) {
-		for (int action = 0; action < 2; action++) {
+		for (enum test_action action = SEND_UNTIL; action <= RECV_UNTIL; action++) {
 			struct test_pair pair = test_pair_new(sizeof(int), 1);
 			duct_cancel *parent = token(NULL), *kept, *cancel;
-			struct call call;
+			struct test_call call;
 			int message;
 
 			CHECK_STATUS(duct_cancel_clone(parent, &kept), DUCT_OK);
 			cancel = token(parent);
-			if (action == SEND)
-				fill(pair.tx);
-			call_start(&call, (enum action)action, &pair, cancel);
-			await_asleep(&call);
+			if (action == SEND_UNTIL)
+				test_fill(pair.tx);
+			test_call_start(&call, action, &pair, -1, DUCT_FOREVER, cancel);
+			test_call_await_asleep(&call);
 			duct_cancel_free(cancel);
 			duct_cancel_free(parent);
 			if (ending == 0) {
 				duct_cancel_raise(kept);
-				CHECK_STATUS(call_end(&call), DUCT_CANCELED);
+				CHECK_STATUS(test_call_end(&call), DUCT_CANCELED);
 			} else if (ending == 1) {
 				duct_channel_close(pair.channel, 0);
-				CHECK_STATUS(call_end(&call), DUCT_CLOSED);
-			} else if (action == SEND) {
+				CHECK_STATUS(test_call_end(&call), DUCT_CLOSED);
+			} else if (action == SEND_UNTIL) {
 				CHECK_STATUS(duct_recv(pair.rx, &message), DUCT_OK);
-				CHECK_STATUS(call_end(&call), DUCT_OK);
+				CHECK_STATUS(test_call_end(&call), DUCT_OK);
 			} else {
 				CHECK_STATUS(duct_send(pair.tx, &(int){ 3 }), DUCT_OK);
-				CHECK_STATUS(call_end(&call), DUCT_OK);
+				CHECK_STATUS(test_call_end(&call), DUCT_OK);
 				CHECK(call.message == 3);
 			}
 			duct_cancel_free(kept);
@@ -392,20 +304,22 @@ TEST(cancel, ends_many_waits_at_once, 10)
 	for (int round = 0; round < 20; round++) {
 		struct test_pair full = test_pair_new(sizeof(int), 1), empty = test_pair_new(sizeof(int), 1);
 		duct_cancel *cancel = token(NULL), *clone;
-		struct call calls[16];
+		struct test_call calls[16];
 
 		CHECK_STATUS(duct_cancel_clone(cancel, &clone), DUCT_OK);
-		fill(full.tx);
-		for (size_t n = 0; n < ARRAY_LEN(calls); n++)
-			call_start(&calls[n], n % 2 ? SEND : RECV, n % 2 ? &full : &empty, cancel);
+		test_fill(full.tx);
+		for (size_t n = 0; n < ARRAY_LEN(calls);) {
+			test_call_start(&calls[n++], RECV_UNTIL, &empty, -1, DUCT_FOREVER, cancel);
+			test_call_start(&calls[n++], SEND_UNTIL, &full, -1, DUCT_FOREVER, cancel);
+		}
 		if (round % 2 == 0) {
 			AWAIT(duct_channel_waiting_senders(full.channel) == 8);
 			AWAIT(duct_channel_waiting_receivers(empty.channel) == 8);
 		}
 		duct_cancel_raise(clone);
 		for (size_t n = 0; n < ARRAY_LEN(calls); n++)
-			CHECK_STATUS(call_end(&calls[n]), DUCT_CANCELED);
-		CHECK(duct_channel_waiting_senders(full.channel) == 0 && duct_channel_waiting_receivers(empty.channel) == 0);
+			CHECK_STATUS(test_call_end(&calls[n]), DUCT_CANCELED);
+		CHECK(test_pair_is_quiet(&full) && test_pair_is_quiet(&empty));
 		CHECK(duct_channel_len(full.channel) == 1 && duct_channel_len(empty.channel) == 0);
 		duct_cancel_free(clone);
 		duct_cancel_free(cancel);
@@ -420,31 +334,31 @@ TEST(cancel, leaves_the_line, 5)
 	for (size_t i = 0; i < ARRAY_LEN(capacities); i++) {
 		struct test_pair pair = test_pair_new(sizeof(int), capacities[i]);
 		duct_cancel *cancel = token(NULL);
-		struct call first, second;
+		struct test_call first, second;
 		int message, queued;
 
-		call_start(&first, RECV, &pair, cancel);
+		test_call_start(&first, RECV_UNTIL, &pair, -1, DUCT_FOREVER, cancel);
 		AWAIT(duct_channel_waiting_receivers(pair.channel) == 1);
-		call_start(&second, RECV, &pair, NULL);
+		test_call_start(&second, RECV_UNTIL, &pair, -1, DUCT_FOREVER, NULL);
 		AWAIT(duct_channel_waiting_receivers(pair.channel) == 2);
 		duct_cancel_raise(cancel);
-		CHECK_STATUS(call_end(&first), DUCT_CANCELED);
+		CHECK_STATUS(test_call_end(&first), DUCT_CANCELED);
 		CHECK_STATUS(duct_send(pair.tx, &(int){ 7 }), DUCT_OK);
-		CHECK_STATUS(call_end(&second), DUCT_OK);
+		CHECK_STATUS(test_call_end(&second), DUCT_OK);
 		CHECK(second.message == 7 && first.message == -1);
 		duct_cancel_free(cancel);
 
 		cancel = token(NULL);
-		queued = fill(pair.tx);
-		call_start(&first, SEND, &pair, cancel);
+		queued = test_fill(pair.tx);
+		test_call_start(&first, SEND_UNTIL, &pair, -1, DUCT_FOREVER, cancel);
 		AWAIT(duct_channel_waiting_senders(pair.channel) == 1);
-		call_start(&second, SEND_MANY, &pair, NULL);
+		test_call_start(&second, SEND_MANY, &pair, -1, DUCT_FOREVER, NULL);
 		AWAIT(duct_channel_waiting_senders(pair.channel) == 2);
 		duct_cancel_raise(cancel);
-		CHECK_STATUS(call_end(&first), DUCT_CANCELED);
+		CHECK_STATUS(test_call_end(&first), DUCT_CANCELED);
 		for (int n = 0; n <= queued; n++)
 			CHECK_STATUS(duct_recv(pair.rx, &message), DUCT_OK);
-		CHECK_STATUS(call_end(&second), DUCT_OK);
+		CHECK_STATUS(test_call_end(&second), DUCT_OK);
 		CHECK_STATUS(duct_try_recv(pair.rx, &message), DUCT_EMPTY);
 		duct_cancel_free(cancel);
 		test_pair_free(&pair);

@@ -10,45 +10,6 @@
 
 static const size_t capacities[] = { 0, 1, 2, 3, 100 };
 
-/* One blocking call in a thread of its own: a send if tx is set, a receive otherwise. */
-struct call {
-	duct_sender *tx;
-	duct_receiver *rx;
-	int message;
-	duct_status status;
-	pthread_t thread;
-};
-
-static void *make_call(void *argument)
-{
-	struct call *call = argument;
-
-	call->status = call->tx != NULL ? duct_send(call->tx, &call->message) : duct_recv(call->rx, &call->message);
-	return NULL;
-}
-
-static void call_start(struct call *call, duct_sender *tx, duct_receiver *rx, int message)
-{
-	*call = (struct call){ .tx = tx, .rx = rx, .message = message, .status = DUCT_INVALID };
-	call->thread = test_start(make_call, call);
-}
-
-static duct_status call_end(struct call *call)
-{
-	test_join(call->thread);
-	return call->status;
-}
-
-/* Sends messages 0, 1, 2... until the channel is full. */
-static int fill(duct_sender *tx)
-{
-	int next = 0;
-
-	while (duct_try_send(tx, &next) == DUCT_OK)
-		next++;
-	return next;
-}
-
 /* Every form of receive finds the channel closed, as often as it asks. */
 static void check_drained(duct_receiver *rx)
 {
@@ -116,7 +77,7 @@ TEST(close, lets_receivers_drain_in_order, 5)
 {
 	for (size_t i = 0; i < ARRAY_LEN(capacities); i++) {
 		struct test_pair pair = test_pair_new(sizeof(int), capacities[i]);
-		int message, queued = fill(pair.tx);
+		int message, queued = test_fill(pair.tx);
 
 		duct_channel_close(pair.channel, 0);
 		CHECK(duct_channel_len(pair.channel) == (size_t)queued);
@@ -143,7 +104,7 @@ TEST(close, lets_new_receivers_drain, 5)
 	duct_receiver *made, *cloned;
 	int message;
 
-	fill(pair.tx);
+	test_fill(pair.tx);
 	duct_channel_close(pair.channel, 0);
 	CHECK_STATUS(duct_sender_new(pair.channel, &tx), DUCT_CLOSED);
 	CHECK_STATUS(duct_sender_clone(pair.tx, &tx), DUCT_CLOSED);
@@ -169,7 +130,7 @@ TEST(close, refuses_every_send, 5)
 	for (size_t i = 0; i < ARRAY_LEN(capacities); i++) {
 		for (int full = 0; full < 2; full++) {
 			struct test_pair pair = test_pair_new(sizeof(int), capacities[i]);
-			int message = 1000, queued = full ? fill(pair.tx) : 0;
+			int message = 1000, queued = full ? test_fill(pair.tx) : 0;
 			size_t sent = 77;
 
 			duct_channel_close(pair.channel, 0);
@@ -194,16 +155,16 @@ TEST(close, wakes_sleeping_senders, 5)
 {
 	for (size_t i = 0; i < ARRAY_LEN(capacities); i++) {
 		struct test_pair pair = test_pair_new(sizeof(int), capacities[i]);
-		struct call calls[4];
-		int message, queued = fill(pair.tx);
+		struct test_call calls[4];
+		int message, queued = test_fill(pair.tx);
 
 		for (size_t n = 0; n < ARRAY_LEN(calls); n++) {
-			call_start(&calls[n], pair.tx, NULL, 1000);
+			test_send_start(&calls[n], pair.tx, 1000);
 			AWAIT(duct_channel_waiting_senders(pair.channel) == n + 1);
 		}
 		duct_channel_close(pair.channel, 0);
 		for (size_t n = 0; n < ARRAY_LEN(calls); n++)
-			CHECK_STATUS(call_end(&calls[n]), DUCT_CLOSED);
+			CHECK_STATUS(test_call_end(&calls[n]), DUCT_CLOSED);
 		for (int n = 0; n < queued; n++) {
 			CHECK_STATUS(duct_recv(pair.rx, &message), DUCT_OK);
 			CHECK(message == n);
@@ -218,15 +179,15 @@ TEST(close, wakes_sleeping_receivers, 5)
 {
 	for (size_t i = 0; i < ARRAY_LEN(capacities); i++) {
 		struct test_pair pair = test_pair_new(sizeof(int), capacities[i]);
-		struct call calls[4];
+		struct test_call calls[4];
 
 		for (size_t n = 0; n < ARRAY_LEN(calls); n++) {
-			call_start(&calls[n], NULL, pair.rx, -1);
+			test_recv_start(&calls[n], pair.rx);
 			AWAIT(duct_channel_waiting_receivers(pair.channel) == n + 1);
 		}
 		duct_channel_close(pair.channel, 3);
 		for (size_t n = 0; n < ARRAY_LEN(calls); n++) {
-			CHECK_STATUS(call_end(&calls[n]), DUCT_CLOSED);
+			CHECK_STATUS(test_call_end(&calls[n]), DUCT_CLOSED);
 			CHECK(calls[n].message == -1);
 		}
 		check_drained(pair.rx);
@@ -338,7 +299,7 @@ TEST(close, before_drain_is_never_seen_as_empty, 30)
 	struct test_pair rounds = test_pair_new(sizeof(duct_receiver *), 1);
 	pthread_t trier = test_start(try_each, &rounds);
 
-	for (int round = 0; round < 20000; round++) {
+	for (int round = 0; round < 10000; round++) {
 		duct_sender *tx;
 		duct_receiver *rx, *rival;
 		int message;
@@ -374,16 +335,6 @@ static void keep_number(void *message, void *context)
 	memcpy(&dropped->numbers[dropped->count++], message, sizeof(int));
 }
 
-static struct test_pair pair_with(size_t size, size_t capacity, const duct_options *options)
-{
-	struct test_pair pair;
-
-	CHECK_STATUS(duct_anycast_new(&pair.channel, size, capacity, options), DUCT_OK);
-	CHECK_STATUS(duct_sender_new(pair.channel, &pair.tx), DUCT_OK);
-	CHECK_STATUS(duct_receiver_new(pair.channel, &pair.rx), DUCT_OK);
-	return pair;
-}
-
 /* Discard throws away what is queued, wherever the queue begins, tells how many and leaves the channel open and empty. */
 TEST(discard, without_hook_empties_the_channel, 5)
 {
@@ -395,7 +346,7 @@ TEST(discard, without_hook_empties_the_channel, 5)
 		CHECK_STATUS(duct_channel_discard(pair.channel, &discarded), DUCT_OK);
 		CHECK(discarded == 0);
 		for (int round = 0; round < 4; round++) {
-			fill(pair.tx);
+			test_fill(pair.tx);
 			if (capacities[i] > 0) {
 				CHECK_STATUS(duct_recv(pair.rx, &message), DUCT_OK);
 				if (round % 2 == 0)
@@ -418,7 +369,7 @@ TEST(discard, hands_each_message_to_the_hook, 5)
 
 	for (size_t s = 0; s < ARRAY_LEN(sizes); s++) {
 		struct dropped dropped = { 0, { 0 } };
-		struct test_pair pair = pair_with(sizes[s], 10, DUCT_OPTIONS(.drop = keep_number, .context = &dropped));
+		struct test_pair pair = test_pair_with(sizes[s], 10, DUCT_OPTIONS(.drop = keep_number, .context = &dropped));
 		char *message = calloc(1, sizes[s]);
 		bool seen[10] = { false };
 		size_t discarded;
@@ -446,27 +397,27 @@ TEST(discard, hands_each_message_to_the_hook, 5)
 TEST(discard, lets_sleeping_senders_move_up, 5)
 {
 	struct dropped dropped = { 0, { 0 } };
-	struct test_pair pair = pair_with(sizeof(int), 2, DUCT_OPTIONS(.drop = keep_number, .context = &dropped));
-	struct call calls[3];
+	struct test_pair pair = test_pair_with(sizeof(int), 2, DUCT_OPTIONS(.drop = keep_number, .context = &dropped));
+	struct test_call calls[3];
 	size_t discarded;
 	int message;
 
-	fill(pair.tx);
+	test_fill(pair.tx);
 	for (size_t n = 0; n < 3; n++) {
-		call_start(&calls[n], pair.tx, NULL, 10 + (int)n);
+		test_send_start(&calls[n], pair.tx, 10 + (int)n);
 		AWAIT(duct_channel_waiting_senders(pair.channel) == n + 1);
 	}
 	CHECK_STATUS(duct_channel_discard(pair.channel, &discarded), DUCT_OK);
 	CHECK(discarded == 2 && dropped.count == 2);
 	CHECK(dropped.numbers[0] + dropped.numbers[1] == 1);
-	CHECK_STATUS(call_end(&calls[0]), DUCT_OK);
-	CHECK_STATUS(call_end(&calls[1]), DUCT_OK);
+	CHECK_STATUS(test_call_end(&calls[0]), DUCT_OK);
+	CHECK_STATUS(test_call_end(&calls[1]), DUCT_OK);
 	CHECK(duct_channel_waiting_senders(pair.channel) == 1 && duct_channel_len(pair.channel) == 2);
 	for (int n = 0; n < 3; n++) {
 		CHECK_STATUS(duct_recv(pair.rx, &message), DUCT_OK);
 		CHECK(message == 10 + n);
 	}
-	CHECK_STATUS(call_end(&calls[2]), DUCT_OK);
+	CHECK_STATUS(test_call_end(&calls[2]), DUCT_OK);
 	test_pair_free(&pair);
 	CHECK(dropped.count == 2);
 }
@@ -499,7 +450,7 @@ TEST(discard, keeps_what_comes_later, 5)
 	static char message[2000] = "a";
 	size_t discarded;
 
-	pair = pair_with(sizeof message, 2, DUCT_OPTIONS(.drop = take_one_and_send_another, .context = &exchange));
+	pair = test_pair_with(sizeof message, 2, DUCT_OPTIONS(.drop = take_one_and_send_another, .context = &exchange));
 	CHECK_STATUS(duct_send(pair.tx, message), DUCT_OK);
 	CHECK_STATUS(duct_send(pair.tx, message), DUCT_OK);
 	CHECK_STATUS(duct_channel_discard(pair.channel, &discarded), DUCT_OK);
@@ -513,19 +464,19 @@ TEST(discard, keeps_what_comes_later, 5)
 TEST(discard, at_capacity_0_leaves_a_sleeping_sender, 5)
 {
 	struct dropped dropped = { 0, { 0 } };
-	struct test_pair pair = pair_with(sizeof(int), 0, DUCT_OPTIONS(.drop = keep_number, .context = &dropped));
-	struct call call;
+	struct test_pair pair = test_pair_with(sizeof(int), 0, DUCT_OPTIONS(.drop = keep_number, .context = &dropped));
+	struct test_call call;
 	size_t discarded;
 	int message;
 
-	call_start(&call, pair.tx, NULL, 12);
+	test_send_start(&call, pair.tx, 12);
 	AWAIT(duct_channel_waiting_senders(pair.channel) == 1);
 	CHECK_STATUS(duct_channel_discard(pair.channel, &discarded), DUCT_OK);
 	CHECK(discarded == 0 && dropped.count == 0);
 	CHECK(duct_channel_waiting_senders(pair.channel) == 1);
 	CHECK_STATUS(duct_recv(pair.rx, &message), DUCT_OK);
 	CHECK(message == 12);
-	CHECK_STATUS(call_end(&call), DUCT_OK);
+	CHECK_STATUS(test_call_end(&call), DUCT_OK);
 	test_pair_free(&pair);
 }
 
@@ -536,7 +487,7 @@ TEST(discard, after_close_ends_the_drain, 5)
 		struct test_pair pair = test_pair_new(sizeof(int), capacities[i]);
 		size_t discarded;
 
-		fill(pair.tx);
+		test_fill(pair.tx);
 		duct_channel_close(pair.channel, 4);
 		CHECK_STATUS(duct_channel_discard(pair.channel, &discarded), DUCT_OK);
 		CHECK(discarded == capacities[i] && duct_channel_reason(pair.channel) == 4);
@@ -572,8 +523,8 @@ TEST(discard, without_memory_discards_nothing, 5)
 			bool refused = with_hook && large;
 
 			allowed = true;
-			pair = pair_with(large ? sizeof message : 1024, 3, DUCT_OPTIONS(.drop = with_hook ? keep_number : NULL,
-			    .context = &dropped, .allocator = &allocator));
+			pair = test_pair_with(large ? sizeof message : 1024, 3,
+			    DUCT_OPTIONS(.drop = with_hook ? keep_number : NULL, .context = &dropped, .allocator = &allocator));
 			for (int n = 0; n < 3; n++)
 				CHECK_STATUS(duct_send(pair.tx, message), DUCT_OK);
 			allowed = false;

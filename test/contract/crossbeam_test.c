@@ -14,22 +14,9 @@
 
 #define UNBOUNDED 20000
 
-static bool no_sleepers(const struct test_pair *pair)
-{
-	return duct_channel_waiting_senders(pair->channel) == 0 && duct_channel_waiting_receivers(pair->channel) == 0;
-}
-
 static void put(const struct test_pair *pair, int message)
 {
 	CHECK_STATUS(duct_try_send(pair->tx, &message), DUCT_OK);
-}
-
-static void drain(const struct test_pair *pair)
-{
-	int in;
-
-	while (duct_try_recv(pair->rx, &in) == DUCT_OK)
-		;
 }
 
 /* A select without waiting, in the two forms there are. */
@@ -50,14 +37,6 @@ struct linear {
 	duct_status status;
 };
 
-/* Threads meet within a round; to yield at once would keep them from meeting at the same moment. */
-static void await_round(atomic_int *word, int round)
-{
-	for (uint32_t spins = 0; atomic_load(word) != round; spins++)
-		if (spins % 4096 == 4095)
-			sched_yield();
-}
-
 static void *linear_look(void *argument)
 {
 	struct linear *linear = argument;
@@ -67,7 +46,7 @@ static void *linear_look(void *argument)
 		duct_case cases[2] = { DUCT_RECV(linear->first.rx, &in), DUCT_RECV(linear->second.rx, &in) };
 		size_t chosen;
 
-		await_round(&linear->round, round);
+		test_spin_until(&linear->round, round);
 		put(&linear->first, round);
 		linear->status = look(cases, 2, &chosen, linear->timed);
 		atomic_store(&linear->done, round);
@@ -82,8 +61,7 @@ static void *linear_look(void *argument)
  */
 static void check_linear(size_t capacity, bool timed)
 {
-	struct linear linear = { .first = test_pair_new(sizeof(int), capacity), .second = test_pair_new(sizeof(int), capacity),
-		.timed = timed };
+	struct linear linear = { test_pair_new(sizeof(int), capacity), test_pair_new(sizeof(int), capacity), .timed = timed };
 	pthread_t thread = test_start(linear_look, &linear);
 
 	for (int round = 1; round <= LINEAR_ROUNDS; round++) {
@@ -94,9 +72,9 @@ static void check_linear(size_t capacity, bool timed)
 		put(&linear.second, round);
 		status = duct_try_recv(linear.first.rx, &in);
 		CHECK(status == DUCT_OK || status == DUCT_EMPTY);
-		await_round(&linear.done, round);
-		drain(&linear.first);
-		drain(&linear.second);
+		test_spin_until(&linear.done, round);
+		test_drain(linear.first.rx);
+		test_drain(linear.second.rx);
 	}
 	test_join(thread);
 	test_pair_free(&linear.first);
@@ -125,82 +103,79 @@ TEST(crossbeam_linearizable, deadline_0_unbounded, 60)
 
 /* ---- Either delivered or returned ------------------------------------------------------------------------------------- */
 
+/* A send or a receive, whichever the case says. */
 struct dropping {
 	struct test_pair pair;
-	duct_status status;
+	duct_case cases[1];
 	int message;
 	atomic_bool started;
 };
 
-static void *drop_race_send(void *argument)
+static void *drop_race(void *argument)
 {
 	struct dropping *dropping = argument;
-	duct_case cases[1] = { DUCT_SEND(dropping->pair.tx, &dropping->message) };
 	size_t chosen;
 
 	atomic_store(&dropping->started, true);
-	CHECK_STATUS(duct_select(cases, 1, &chosen), DUCT_OK);
-	dropping->status = cases[0].status;
+	CHECK_STATUS(duct_select(dropping->cases, 1, &chosen), DUCT_OK);
 	return NULL;
+}
+
+/* Starts a thread in the race, and waits until it is about to make its call. */
+static pthread_t drop_race_start(struct dropping *dropping, size_t capacity, bool sends, int message)
+{
+	pthread_t thread;
+
+	*dropping = (struct dropping){ .pair = test_pair_new(sizeof(int), capacity), .message = message };
+	dropping->cases[0] = sends ? (duct_case)DUCT_SEND(dropping->pair.tx, &dropping->message)
+	                           : (duct_case)DUCT_RECV(dropping->pair.rx, &dropping->message);
+	thread = test_start(drop_race, dropping);
+	while (!atomic_load(&dropping->started))
+		sched_yield();
+	return thread;
 }
 
 /* A send that races the receiver's last receive and its free: the message was received or the send says why not. */
 TEST(crossbeam_send_races_receiver_drop, delivered_or_returned, 30)
 {
 	for (int i = 0; i < 500; i++) {
-		struct dropping d = { .pair = test_pair_new(sizeof(int), (size_t)i % 2), .message = i };
-		pthread_t thread = test_start(drop_race_send, &d);
+		struct dropping d;
+		pthread_t thread = drop_race_start(&d, (size_t)i % 2, true, i);
 		int in = -1;
-		duct_status status;
+		duct_status status, sent;
 		size_t left;
 
-		while (!atomic_load(&d.started))
-			sched_yield();
 		status = duct_try_recv(d.pair.rx, &in);
 		duct_receiver_free(d.pair.rx);
 		test_join(thread);
+		sent = d.cases[0].status;
 		left = duct_channel_len(d.pair.channel);
 		if (status == DUCT_OK) {
-			CHECK_STATUS(d.status, DUCT_OK);
+			CHECK_STATUS(sent, DUCT_OK);
 			CHECK(in == i && left == 0);
 		} else {
 			CHECK_STATUS(status, DUCT_EMPTY);
-			CHECK(left == (d.status == DUCT_OK));
-			CHECK(d.status == DUCT_OK || d.status == DUCT_NO_RECEIVERS);
+			CHECK(left == (sent == DUCT_OK));
+			CHECK(sent == DUCT_OK || sent == DUCT_NO_RECEIVERS);
 		}
 		duct_sender_free(d.pair.tx);
 		duct_channel_free(d.pair.channel);
 	}
 }
 
-static void *drop_race_receive(void *argument)
-{
-	struct dropping *dropping = argument;
-	duct_case cases[1] = { DUCT_RECV(dropping->pair.rx, &dropping->message) };
-	size_t chosen;
-
-	atomic_store(&dropping->started, true);
-	CHECK_STATUS(duct_select(cases, 1, &chosen), DUCT_OK);
-	dropping->status = cases[0].status;
-	return NULL;
-}
-
 /* A receive that races the only send and the end of the sender: it gets the message if the send said so. */
 TEST(crossbeam_recv_races_sender_drop, delivered_or_returned, 30)
 {
 	for (int i = 0; i < 500; i++) {
-		struct dropping d = { .pair = test_pair_new(sizeof(int), (size_t)i % 2), .message = -1 };
-		pthread_t thread = test_start(drop_race_receive, &d);
-		duct_status status;
+		struct dropping d;
+		pthread_t thread = drop_race_start(&d, (size_t)i % 2, false, -1);
+		duct_status status = duct_try_send(d.pair.tx, &i);
 
-		while (!atomic_load(&d.started))
-			sched_yield();
-		status = duct_try_send(d.pair.tx, &i);
 		duct_channel_free(d.pair.channel);
 		duct_sender_free(d.pair.tx);
 		test_join(thread);
 		CHECK(status == DUCT_OK || status == DUCT_FULL);
-		CHECK_STATUS(d.status, status == DUCT_OK ? DUCT_OK : DUCT_CLOSED);
+		CHECK_STATUS(d.cases[0].status, status == DUCT_OK ? DUCT_OK : DUCT_CLOSED);
 		CHECK(d.message == (status == DUCT_OK ? i : -1));
 		duct_receiver_free(d.pair.rx);
 	}
@@ -366,7 +341,7 @@ static void check_matching(int threads, bool leftover)
 	for (int k = 0; k < threads; k++)
 		test_join(started[k]);
 	CHECK(matching.received == (threads + 1) / 2);
-	CHECK(matching.partner[63] == leftover && no_sleepers(&matching.pair));
+	CHECK(matching.partner[63] == leftover && test_pair_is_quiet(&matching.pair));
 	test_pair_free(&matching.pair);
 }
 
@@ -933,7 +908,7 @@ TEST(crossbeam_reuse, of_copies_by_20_threads, 20)
 		send_int(k % 2 ? &copies.second : &copies.first, k % 2);
 	for (int k = 0; k < 20; k++)
 		test_join(threads[k]);
-	CHECK(copies.received == 20 && no_sleepers(&copies.first) && no_sleepers(&copies.second));
+	CHECK(copies.received == 20 && test_pair_is_quiet(&copies.first) && test_pair_is_quiet(&copies.second));
 	test_pair_free(&copies.first);
 	test_pair_free(&copies.second);
 }
@@ -955,7 +930,7 @@ TEST(crossbeam_ready, tells_without_taking, 10)
 	put(&b, 1);
 	CHECK_STATUS(duct_select_until(cases, 2, &chosen, DUCT_READY, DUCT_FOREVER, NULL), DUCT_OK);
 	CHECK(chosen == 1 && in == -1 && duct_channel_len(b.channel) == 1);
-	drain(&b);
+	test_drain(b.rx);
 	duct_channel_close(a.channel, 0);
 	CHECK_STATUS(duct_select_until(cases, 2, &chosen, DUCT_READY, DUCT_FOREVER, NULL), DUCT_OK);
 	CHECK(chosen == 0 && in == -1);
@@ -1035,11 +1010,11 @@ TEST(crossbeam_drop, of_a_million_queued_messages, 30)
 {
 	enum { MESSAGES = 1000000 };
 	long sum = 0;
+	const duct_options *options = DUCT_OPTIONS(.drop = count_drop, .context = &sum);
 	duct_sender *tx;
 	duct_receiver *rx;
 
-	CHECK_STATUS(duct_anycast_open(&tx, &rx, sizeof(int), MESSAGES, DUCT_OPTIONS(.drop = count_drop, .context = &sum)),
-	    DUCT_OK);
+	CHECK_STATUS(duct_anycast_open(&tx, &rx, sizeof(int), MESSAGES, options), DUCT_OK);
 	for (int i = 0; i < MESSAGES; i++)
 		CHECK_STATUS(duct_send(tx, &(int){ 1 }), DUCT_OK);
 	CHECK_STATUS(duct_try_send(tx, &(int){ 1 }), DUCT_FULL);

@@ -97,37 +97,19 @@ TEST(frequenz, receivers_that_take_turns_all_get_messages, 5)
 	test_pair_free(&pair);
 }
 
-struct taker {
-	duct_receiver *rx;
-	int message;
-	duct_status status;
-};
-
-static void *take_one(void *argument)
-{
-	struct taker *taker = argument;
-
-	taker->status = duct_recv(taker->rx, &taker->message);
-	return NULL;
-}
-
 /* Receivers blocked on an empty channel all end when it is closed, and can read why. */
 TEST(frequenz, close_ends_blocked_receivers_with_the_reason, 5)
 {
 	struct test_pair pair = test_pair_new(sizeof(int), LIMIT);
-	struct taker takers[CROWD];
-	pthread_t threads[CROWD];
+	struct test_call takers[CROWD];
 
-	for (size_t m = 0; m < CROWD; m++) {
-		takers[m] = (struct taker){ pair.rx, -1, DUCT_INVALID };
-		threads[m] = test_start(take_one, &takers[m]);
-	}
+	for (size_t m = 0; m < CROWD; m++)
+		test_recv_start(&takers[m], pair.rx);
 	AWAIT(duct_channel_waiting_receivers(pair.channel) == CROWD);
 	duct_channel_close(pair.channel, 17);
 	for (size_t m = 0; m < CROWD; m++) {
-		test_join(threads[m]);
-		CHECK_STATUS(takers[m].status, DUCT_CLOSED);
-		CHECK(duct_channel_reason(duct_receiver_channel(takers[m].rx)) == 17);
+		CHECK_STATUS(test_call_end(&takers[m]), DUCT_CLOSED);
+		CHECK(duct_channel_reason(duct_receiver_channel(pair.rx)) == 17);
 	}
 	test_pair_free(&pair);
 }
@@ -240,13 +222,12 @@ TEST(frequenz, a_receiver_closes_for_itself, 5)
 TEST(frequenz, own_close_wakes_the_receive, 5)
 {
 	struct test_pair pair = test_pair_new(sizeof(int), LIMIT);
-	struct taker taker = { pair.rx, -1, DUCT_INVALID };
-	pthread_t thread = test_start(take_one, &taker);
+	struct test_call call;
 
+	test_recv_start(&call, pair.rx);
 	AWAIT(duct_channel_waiting_receivers(pair.channel) == 1);
 	duct_receiver_close(pair.rx);
-	test_join(thread);
-	CHECK_STATUS(taker.status, DUCT_CLOSED);
+	CHECK_STATUS(test_call_end(&call), DUCT_CLOSED);
 	test_pair_free(&pair);
 }
 
@@ -310,34 +291,18 @@ TEST(frequenz, ready_is_repeatable_and_loses_nothing, 5)
 	test_pair_free(&pair);
 }
 
-struct giver {
-	duct_sender *tx;
-	int message;
-	duct_status status;
-};
-
-static void *give_one(void *argument)
-{
-	struct giver *giver = argument;
-
-	giver->status = duct_send(giver->tx, &giver->message);
-	return NULL;
-}
-
 /* A sender that is blocked when the channel closes does not stay blocked, and its message does not slip in afterwards. */
 TEST(frequenz, close_ends_a_blocked_sender_for_good, 5)
 {
 	struct test_pair pair = test_pair_new(sizeof(int), 1);
-	struct giver giver = { pair.tx, 2, DUCT_INVALID };
-	pthread_t thread;
+	struct test_call giver;
 	int message;
 
 	CHECK_STATUS(duct_send(pair.tx, &(int){ 1 }), DUCT_OK);
-	thread = test_start(give_one, &giver);
+	test_send_start(&giver, pair.tx, 2);
 	AWAIT(duct_channel_waiting_senders(pair.channel) == 1);
 	duct_channel_close(pair.channel, 0);
-	test_join(thread);
-	CHECK_STATUS(giver.status, DUCT_CLOSED);
+	CHECK_STATUS(test_call_end(&giver), DUCT_CLOSED);
 	CHECK(giver.message == 2);
 	CHECK_STATUS(duct_recv(pair.rx, &message), DUCT_OK);
 	CHECK(message == 1);
@@ -349,14 +314,13 @@ TEST(frequenz, close_ends_a_blocked_sender_for_good, 5)
 TEST(frequenz, limit_0_is_a_meeting, 5)
 {
 	struct test_pair pair = test_pair_new(sizeof(int), 0);
-	struct giver giver = { pair.tx, 4, DUCT_INVALID };
-	pthread_t thread = test_start(give_one, &giver);
+	struct test_call giver;
 	int message;
 
+	test_send_start(&giver, pair.tx, 4);
 	CHECK_STATUS(duct_recv(pair.rx, &message), DUCT_OK);
 	CHECK(message == 4);
-	test_join(thread);
-	CHECK_STATUS(giver.status, DUCT_OK);
+	CHECK_STATUS(test_call_end(&giver), DUCT_OK);
 	test_pair_free(&pair);
 }
 

@@ -16,22 +16,6 @@
 #include <malloc.h>
 #endif
 
-#if defined __SANITIZE_THREAD__
-#define SANITIZED_THREADS 1
-#elif defined __has_feature
-#if __has_feature(thread_sanitizer)
-#define SANITIZED_THREADS 1
-#endif
-#endif
-#ifndef SANITIZED_THREADS
-#define SANITIZED_THREADS 0
-#endif
-
-static bool no_sleepers(const struct test_pair *pair)
-{
-	return duct_channel_waiting_senders(pair->channel) == 0 && duct_channel_waiting_receivers(pair->channel) == 0;
-}
-
 /* A thread in one receive, through a select of so many cases that the others never happen; 0: a plain call. */
 struct one_move {
 	const struct test_pair *pair, *idle;
@@ -178,7 +162,7 @@ static void check_self_select(size_t capacity)
 		threads[k] = test_start(self_select, &self[k]);
 	for (int k = 0; k < 2; k++)
 		test_join(threads[k]);
-	CHECK(no_sleepers(&pair));
+	CHECK(test_pair_is_quiet(&pair));
 	test_pair_free(&pair);
 }
 
@@ -196,22 +180,14 @@ TEST(go_self_select, of_two_threads_at_capacity_10, 20)
 /* ---- The instant of a default ----------------------------------------------------------------------------------------- */
 
 /* Go: 100,000 rounds.  The race is hard to hit in rounds; the looks without rounds below hit it sooner. */
-#define NONBLOCK_ROUNDS (SANITIZED_THREADS ? 3000 : 10000)
-#define JUGGLED_LOOKS   (SANITIZED_THREADS ? 20000 : 100000)
+#define NONBLOCK_ROUNDS (TEST_THREAD_SANITIZED ? 3000 : 10000)
+#define JUGGLED_LOOKS (TEST_THREAD_SANITIZED ? 20000 : 100000)
 
 struct nonblock_race {
 	struct test_pair first, second;
 	atomic_int round, done;
 	duct_status status;
 };
-
-/* Threads meet within a round; to yield at once would keep them from meeting at the same moment. */
-static void await_round(atomic_int *word, int round)
-{
-	for (uint32_t spins = 0; atomic_load(word) != round; spins++)
-		if (spins % 4096 == 4095)
-			sched_yield();
-}
 
 /* In each round, once it has begun, looks whether one of the two channels is ready. */
 static void *nonblock_look(void *argument)
@@ -223,21 +199,13 @@ static void *nonblock_look(void *argument)
 		duct_case cases[2] = { DUCT_RECV(NULL, &in), DUCT_RECV(NULL, &in) };
 		size_t chosen;
 
-		await_round(&race->round, round);
+		test_spin_until(&race->round, round);
 		cases[0].receiver = race->first.rx;
 		cases[1].receiver = race->second.rx;
 		race->status = duct_try_select(cases, 2, &chosen);
 		atomic_store(&race->done, round);
 	}
 	return NULL;
-}
-
-static void drain(const struct test_pair *pair)
-{
-	int in;
-
-	while (duct_try_recv(pair->rx, &in) == DUCT_OK)
-		;
 }
 
 /* A moment between the start of a round and its move: some moves meet the look in its middle. */
@@ -265,15 +233,15 @@ static void check_nonblock_race(bool close)
 			duct_channel_close(race.second.channel, 0);
 		else
 			CHECK_STATUS(duct_try_send(race.second.tx, &round), DUCT_OK);
-		drain(&race.first);
-		await_round(&race.done, round);
+		test_drain(race.first.rx);
+		test_spin_until(&race.done, round);
 		CHECK_STATUS(race.status, DUCT_OK);
-		drain(&race.first);
+		test_drain(race.first.rx);
 		if (close) {
 			test_pair_free(&race.second);
 			race.second = test_pair_new(sizeof(int), 1);
 		} else {
-			drain(&race.second);
+			test_drain(race.second.rx);
 		}
 	}
 	test_join(thread);
@@ -461,7 +429,7 @@ TEST(go_select_stress, plain_and_selecting_threads_all_finish, 60)
 		difference += stress.sum_out[k] - stress.sum_in[k];
 	CHECK(difference == 0);
 	for (int k = 0; k < 4; k++) {
-		CHECK(duct_channel_len(stress.pairs[k].channel) == 0 && no_sleepers(&stress.pairs[k]));
+		CHECK(duct_channel_len(stress.pairs[k].channel) == 0 && test_pair_is_quiet(&stress.pairs[k]));
 		test_pair_free(&stress.pairs[k]);
 	}
 }
@@ -606,7 +574,8 @@ static void *receive_c(void *argument)
 TEST(go_select_duplicate_channel, leaves_the_line_of_others_intact, 20)
 {
 	for (int round = 0; round < 50; round++) {
-		struct duplicate dup = { .c = test_pair_new(sizeof(int), 0), .d = test_pair_new(sizeof(int), 0),
+		struct duplicate dup = { .c = test_pair_new(sizeof(int), 0),
+			.d = test_pair_new(sizeof(int), 0),
 			.e = test_pair_new(sizeof(int), 0) };
 		pthread_t a, b, c;
 		size_t ahead;
@@ -627,7 +596,7 @@ TEST(go_select_duplicate_channel, leaves_the_line_of_others_intact, 20)
 		CHECK_STATUS(duct_send(dup.c.tx, &(int){ 9 }), DUCT_OK);
 		test_join(b);
 		CHECK(dup.in[1] == 7 && dup.in[2] == 8 && dup.in[3] == 9);
-		CHECK(no_sleepers(&dup.c) && no_sleepers(&dup.d) && no_sleepers(&dup.e));
+		CHECK(test_pair_is_quiet(&dup.c) && test_pair_is_quiet(&dup.d) && test_pair_is_quiet(&dup.e));
 		test_pair_free(&dup.c);
 		test_pair_free(&dup.d);
 		test_pair_free(&dup.e);
@@ -698,7 +667,7 @@ TEST(go_select_wakes, every_form_of_sender_and_receiver, 20)
 				}
 				test_join(sender.thread);
 				test_join(receiver.thread);
-				CHECK(receiver.message == 42 && no_sleepers(&pair) && no_sleepers(&idle));
+				CHECK(receiver.message == 42 && test_pair_is_quiet(&pair) && test_pair_is_quiet(&idle));
 				test_pair_free(&pair);
 				test_pair_free(&idle);
 			}
@@ -852,7 +821,7 @@ TEST(go_select_cases, may_be_65536, 60)
 	cases[count - 1].receiver = last.rx;
 	CHECK_STATUS(duct_try_select(cases, count, &chosen), DUCT_EMPTY);
 	CHECK_STATUS(duct_select_until(cases, count, &chosen, DUCT_FAIR, duct_after_ms(1), NULL), DUCT_TIMEDOUT);
-	CHECK(no_sleepers(&idle) && no_sleepers(&last));
+	CHECK(test_pair_is_quiet(&idle) && test_pair_is_quiet(&last));
 	CHECK_STATUS(duct_try_send(last.tx, &(int){ 3 }), DUCT_OK);
 	CHECK_STATUS(duct_select(cases, count, &chosen), DUCT_OK);
 	CHECK(chosen == count - 1 && in == 3);
@@ -930,7 +899,7 @@ TEST(go_select_idle_case, does_not_grow, 60)
 	}
 	after = allocated();
 	CHECK(after <= before + 1024);
-	CHECK(idle.longest <= 1 && no_sleepers(&idle.idle));
+	CHECK(idle.longest <= 1 && test_pair_is_quiet(&idle.idle));
 	test_pair_free(&idle.busy);
 	test_pair_free(&idle.idle);
 }
@@ -938,7 +907,7 @@ TEST(go_select_idle_case, does_not_grow, 60)
 /* ---- Many workers ----------------------------------------------------------------------------------------------------- */
 
 /* Go: 271,828 items. */
-#define WORKERS      23
+#define WORKERS 23
 #define WORKER_ITEMS 100000
 
 struct multi_consumer {
@@ -1001,8 +970,8 @@ TEST(go_multi_consumer, gets_every_item_once, 60)
 	test_pair_free(&multi.results);
 }
 
-#define POPULAR_THREADS (SANITIZED_THREADS ? 200 : 1000)
-#define POPULAR_ROUNDS  3
+#define POPULAR_THREADS (TEST_THREAD_SANITIZED ? 200 : 1000)
+#define POPULAR_ROUNDS 3
 
 struct popular {
 	struct test_pair shared, own[POPULAR_THREADS];
@@ -1051,7 +1020,7 @@ TEST(go_chan_popular, with_1000_threads, 60)
 			CHECK_STATUS(duct_send(popular.own[k].tx, &i), DUCT_OK);
 	for (int k = 0; k < POPULAR_THREADS; k++)
 		test_join(threads[k]);
-	CHECK(no_sleepers(&popular.shared));
+	CHECK(test_pair_is_quiet(&popular.shared));
 	test_pair_free(&popular.shared);
 	for (int k = 0; k < POPULAR_THREADS; k++)
 		test_pair_free(&popular.own[k]);

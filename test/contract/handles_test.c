@@ -11,45 +11,6 @@
 
 static const size_t capacities[] = { 0, 1, 2, 3, 100 };
 
-/* One blocking call in a thread of its own: a send if tx is set, a receive otherwise. */
-struct call {
-	duct_sender *tx;
-	duct_receiver *rx;
-	int message;
-	duct_status status;
-	pthread_t thread;
-};
-
-static void *make_call(void *argument)
-{
-	struct call *call = argument;
-
-	call->status = call->tx != NULL ? duct_send(call->tx, &call->message) : duct_recv(call->rx, &call->message);
-	return NULL;
-}
-
-static void call_start(struct call *call, duct_sender *tx, duct_receiver *rx, int message)
-{
-	*call = (struct call){ .tx = tx, .rx = rx, .message = message, .status = DUCT_INVALID };
-	call->thread = test_start(make_call, call);
-}
-
-static duct_status call_end(struct call *call)
-{
-	test_join(call->thread);
-	return call->status;
-}
-
-/* Sends messages 0, 1, 2... until the channel is full. */
-static int fill(duct_sender *tx)
-{
-	int next = 0;
-
-	while (duct_try_send(tx, &next) == DUCT_OK)
-		next++;
-	return next;
-}
-
 static void count_drop(void *message, void *context)
 {
 	(void)message;
@@ -96,11 +57,11 @@ TEST(handles, count_who_sleeps, 5)
 {
 	for (size_t i = 0; i < ARRAY_LEN(capacities); i++) {
 		struct test_pair pair = test_pair_new(sizeof(int), capacities[i]);
-		struct call calls[3];
+		struct test_call calls[3];
 		int message;
 
 		for (size_t n = 0; n < 3; n++) {
-			call_start(&calls[n], NULL, pair.rx, -1);
+			test_recv_start(&calls[n], pair.rx);
 			AWAIT(duct_channel_waiting_receivers(pair.channel) == n + 1);
 			CHECK(duct_channel_waiting_senders(pair.channel) == 0);
 		}
@@ -108,10 +69,10 @@ TEST(handles, count_who_sleeps, 5)
 			CHECK_STATUS(duct_send(pair.tx, &(int){ 1 }), DUCT_OK);
 		CHECK(duct_channel_waiting_receivers(pair.channel) == 0);
 		for (size_t n = 0; n < 3; n++)
-			CHECK_STATUS(call_end(&calls[n]), DUCT_OK);
-		fill(pair.tx);
+			CHECK_STATUS(test_call_end(&calls[n]), DUCT_OK);
+		test_fill(pair.tx);
 		for (size_t n = 0; n < 3; n++) {
-			call_start(&calls[n], pair.tx, NULL, 1);
+			test_send_start(&calls[n], pair.tx, 1);
 			AWAIT(duct_channel_waiting_senders(pair.channel) == n + 1);
 			CHECK(duct_channel_waiting_receivers(pair.channel) == 0);
 		}
@@ -119,7 +80,7 @@ TEST(handles, count_who_sleeps, 5)
 			CHECK_STATUS(duct_recv(pair.rx, &message), DUCT_OK);
 		CHECK(duct_channel_waiting_senders(pair.channel) == 0);
 		for (size_t n = 0; n < 3; n++)
-			CHECK_STATUS(call_end(&calls[n]), DUCT_OK);
+			CHECK_STATUS(test_call_end(&calls[n]), DUCT_OK);
 		test_pair_free(&pair);
 	}
 }
@@ -210,7 +171,7 @@ TEST(receiver_close, leaves_messages_for_others, 5)
 		size_t received = 77;
 
 		CHECK_STATUS(duct_receiver_clone(pair.rx, &other), DUCT_OK);
-		last = fill(pair.tx);
+		last = test_fill(pair.tx);
 		duct_receiver_close(pair.rx);
 		CHECK_STATUS(duct_recv(pair.rx, &message), DUCT_CLOSED);
 		CHECK_STATUS(duct_try_recv(pair.rx, &message), DUCT_CLOSED);
@@ -236,21 +197,21 @@ TEST(sender_close, wakes_only_those_asleep_in_it, 5)
 {
 	for (size_t i = 0; i < ARRAY_LEN(capacities); i++) {
 		struct test_pair pair = test_pair_new(sizeof(int), capacities[i]);
-		struct call in_a[2], in_b[2];
+		struct test_call in_a[2], in_b[2];
 		duct_sender *b;
 		int message, queued;
 
 		CHECK_STATUS(duct_sender_clone(pair.tx, &b), DUCT_OK);
-		queued = fill(pair.tx);
+		queued = test_fill(pair.tx);
 		for (size_t n = 0; n < 2; n++) {
-			call_start(&in_a[n], pair.tx, NULL, 1000);
+			test_send_start(&in_a[n], pair.tx, 1000);
 			AWAIT(duct_channel_waiting_senders(pair.channel) == 2 * n + 1);
-			call_start(&in_b[n], b, NULL, 2000 + (int)n);
+			test_send_start(&in_b[n], b, 2000 + (int)n);
 			AWAIT(duct_channel_waiting_senders(pair.channel) == 2 * n + 2);
 		}
 		duct_sender_close(pair.tx);
-		CHECK_STATUS(call_end(&in_a[0]), DUCT_CLOSED);
-		CHECK_STATUS(call_end(&in_a[1]), DUCT_CLOSED);
+		CHECK_STATUS(test_call_end(&in_a[0]), DUCT_CLOSED);
+		CHECK_STATUS(test_call_end(&in_a[1]), DUCT_CLOSED);
 		CHECK(duct_channel_waiting_senders(pair.channel) == 2);
 		for (int n = 0; n < queued; n++) {
 			CHECK_STATUS(duct_recv(pair.rx, &message), DUCT_OK);
@@ -259,7 +220,7 @@ TEST(sender_close, wakes_only_those_asleep_in_it, 5)
 		for (int n = 0; n < 2; n++) {
 			CHECK_STATUS(duct_recv(pair.rx, &message), DUCT_OK);
 			CHECK(message == 2000 + n);
-			CHECK_STATUS(call_end(&in_b[n]), DUCT_OK);
+			CHECK_STATUS(test_call_end(&in_b[n]), DUCT_OK);
 		}
 		CHECK_STATUS(duct_try_recv(pair.rx, &message), DUCT_EMPTY);
 		duct_sender_free(b);
@@ -272,24 +233,24 @@ TEST(receiver_close, wakes_only_those_asleep_in_it, 5)
 {
 	for (size_t i = 0; i < ARRAY_LEN(capacities); i++) {
 		struct test_pair pair = test_pair_new(sizeof(int), capacities[i]);
-		struct call in_a[2], in_b[2];
+		struct test_call in_a[2], in_b[2];
 		duct_receiver *b;
 
 		CHECK_STATUS(duct_receiver_clone(pair.rx, &b), DUCT_OK);
 		for (size_t n = 0; n < 2; n++) {
-			call_start(&in_a[n], NULL, pair.rx, -1);
+			test_recv_start(&in_a[n], pair.rx);
 			AWAIT(duct_channel_waiting_receivers(pair.channel) == 2 * n + 1);
-			call_start(&in_b[n], NULL, b, -1);
+			test_recv_start(&in_b[n], b);
 			AWAIT(duct_channel_waiting_receivers(pair.channel) == 2 * n + 2);
 		}
 		duct_receiver_close(pair.rx);
-		CHECK_STATUS(call_end(&in_a[0]), DUCT_CLOSED);
-		CHECK_STATUS(call_end(&in_a[1]), DUCT_CLOSED);
+		CHECK_STATUS(test_call_end(&in_a[0]), DUCT_CLOSED);
+		CHECK_STATUS(test_call_end(&in_a[1]), DUCT_CLOSED);
 		CHECK(in_a[0].message == -1 && in_a[1].message == -1);
 		CHECK(duct_channel_waiting_receivers(pair.channel) == 2);
 		for (int n = 0; n < 2; n++) {
 			CHECK_STATUS(duct_send(pair.tx, &n), DUCT_OK);
-			CHECK_STATUS(call_end(&in_b[n]), DUCT_OK);
+			CHECK_STATUS(test_call_end(&in_b[n]), DUCT_OK);
 			CHECK(in_b[n].message == n);
 		}
 		duct_receiver_free(b);
@@ -302,13 +263,13 @@ TEST(sender_free, ends_a_sleeping_send, 5)
 {
 	for (size_t i = 0; i < ARRAY_LEN(capacities); i++) {
 		struct test_pair pair = test_pair_new(sizeof(int), capacities[i]);
-		struct call call;
-		int message, queued = fill(pair.tx);
+		struct test_call call;
+		int message, queued = test_fill(pair.tx);
 
-		call_start(&call, pair.tx, NULL, 1000);
+		test_send_start(&call, pair.tx, 1000);
 		AWAIT(duct_channel_waiting_senders(pair.channel) == 1);
 		duct_sender_free(pair.tx);
-		CHECK_STATUS(call_end(&call), DUCT_CLOSED);
+		CHECK_STATUS(test_call_end(&call), DUCT_CLOSED);
 		CHECK(duct_channel_senders(pair.channel) == 0);
 		for (int n = 0; n < queued; n++)
 			CHECK_STATUS(duct_recv(pair.rx, &message), DUCT_OK);
@@ -323,12 +284,12 @@ TEST(receiver_free, ends_a_sleeping_receive, 5)
 {
 	for (size_t i = 0; i < ARRAY_LEN(capacities); i++) {
 		struct test_pair pair = test_pair_new(sizeof(int), capacities[i]);
-		struct call call;
+		struct test_call call;
 
-		call_start(&call, NULL, pair.rx, -1);
+		test_recv_start(&call, pair.rx);
 		AWAIT(duct_channel_waiting_receivers(pair.channel) == 1);
 		duct_receiver_free(pair.rx);
-		CHECK_STATUS(call_end(&call), DUCT_CLOSED);
+		CHECK_STATUS(test_call_end(&call), DUCT_CLOSED);
 		CHECK(call.message == -1);
 		CHECK(duct_channel_receivers(pair.channel) == 0);
 		pair.rx = NULL;
@@ -341,14 +302,14 @@ TEST(handles, the_last_may_be_freed_under_a_sleeper, 5)
 {
 	for (size_t i = 0; i < ARRAY_LEN(capacities); i++) {
 		struct test_pair pair = test_pair_new(sizeof(int), capacities[i]);
-		struct call call;
+		struct test_call call;
 
 		duct_sender_free(pair.tx);
-		call_start(&call, NULL, pair.rx, -1);
+		test_recv_start(&call, pair.rx);
 		AWAIT(duct_channel_waiting_receivers(pair.channel) == 1);
 		duct_receiver_free(pair.rx);
 		duct_channel_free(pair.channel);
-		CHECK_STATUS(call_end(&call), DUCT_CLOSED);
+		CHECK_STATUS(test_call_end(&call), DUCT_CLOSED);
 	}
 }
 
@@ -424,10 +385,10 @@ TEST(last_sender, wakes_sleeping_receivers, 5)
 	for (size_t i = 0; i < ARRAY_LEN(capacities); i++) {
 		for (int by_handle = 0; by_handle < 2; by_handle++) {
 			struct test_pair pair = test_pair_new(sizeof(int), capacities[i]);
-			struct call calls[2];
+			struct test_call calls[2];
 
 			for (size_t n = 0; n < 2; n++) {
-				call_start(&calls[n], NULL, pair.rx, -1);
+				test_recv_start(&calls[n], pair.rx);
 				AWAIT(duct_channel_waiting_receivers(pair.channel) == n + 1);
 			}
 			if (by_handle) {
@@ -437,8 +398,8 @@ TEST(last_sender, wakes_sleeping_receivers, 5)
 				duct_channel_free(pair.channel);
 				duct_sender_free(pair.tx);
 			}
-			CHECK_STATUS(call_end(&calls[0]), DUCT_CLOSED);
-			CHECK_STATUS(call_end(&calls[1]), DUCT_CLOSED);
+			CHECK_STATUS(test_call_end(&calls[0]), DUCT_CLOSED);
+			CHECK_STATUS(test_call_end(&calls[1]), DUCT_CLOSED);
 			duct_receiver_free(pair.rx);
 		}
 	}
@@ -487,7 +448,7 @@ TEST(last_receiver, never_there_is_not_gone, 5)
 		CHECK_STATUS(duct_sender_clone(tx, &clone), DUCT_OK);
 		duct_channel_free(handle);
 		duct_sender_free(clone);
-		queued = fill(tx);
+		queued = test_fill(tx);
 		CHECK(queued == (int)capacities[i]);
 		CHECK_STATUS(duct_try_send(tx, &message), DUCT_FULL);
 		CHECK_STATUS(duct_send_until(tx, &queued, 0, NULL), DUCT_TIMEDOUT);
@@ -544,13 +505,13 @@ TEST(last_receiver, gone_wakes_sleeping_senders, 5)
 	for (size_t i = 0; i < ARRAY_LEN(capacities); i++) {
 		for (int by_free = 0; by_free < 2; by_free++) {
 			struct test_pair pair = test_pair_new(sizeof(int), capacities[i]);
-			struct call calls[2];
+			struct test_call calls[2];
 			duct_receiver *second;
-			int message, queued = fill(pair.tx);
+			int message, queued = test_fill(pair.tx);
 
 			CHECK_STATUS(duct_receiver_clone(pair.rx, &second), DUCT_OK);
 			for (size_t n = 0; n < 2; n++) {
-				call_start(&calls[n], pair.tx, NULL, 1000);
+				test_send_start(&calls[n], pair.tx, 1000);
 				AWAIT(duct_channel_waiting_senders(pair.channel) == n + 1);
 			}
 			duct_receiver_free(pair.rx);
@@ -559,8 +520,8 @@ TEST(last_receiver, gone_wakes_sleeping_senders, 5)
 				duct_receiver_free(second);
 			else
 				duct_receiver_close(second);
-			CHECK_STATUS(call_end(&calls[0]), DUCT_NO_RECEIVERS);
-			CHECK_STATUS(call_end(&calls[1]), DUCT_NO_RECEIVERS);
+			CHECK_STATUS(test_call_end(&calls[0]), DUCT_NO_RECEIVERS);
+			CHECK_STATUS(test_call_end(&calls[1]), DUCT_NO_RECEIVERS);
 			CHECK_STATUS(duct_receiver_new(pair.channel, &pair.rx), DUCT_OK);
 			for (int n = 0; n < queued; n++) {
 				CHECK_STATUS(duct_recv(pair.rx, &message), DUCT_OK);
@@ -580,13 +541,13 @@ TEST(last_receiver, without_a_handle_drops_what_is_queued, 5)
 	for (size_t i = 0; i < ARRAY_LEN(capacities); i++) {
 		for (int by_free = 0; by_free < 2; by_free++) {
 			atomic_int drops = 0;
+			const duct_options *options = DUCT_OPTIONS(.drop = count_drop, .context = &drops);
 			duct_sender *tx;
 			duct_receiver *rx;
 			int queued;
 
-			CHECK_STATUS(duct_anycast_open(&tx, &rx, sizeof(int), capacities[i],
-			    DUCT_OPTIONS(.drop = count_drop, .context = &drops)), DUCT_OK);
-			queued = fill(tx);
+			CHECK_STATUS(duct_anycast_open(&tx, &rx, sizeof(int), capacities[i], options), DUCT_OK);
+			queued = test_fill(tx);
 			CHECK(atomic_load(&drops) == 0);
 			if (by_free)
 				duct_receiver_free(rx);
@@ -608,21 +569,15 @@ TEST(last_receiver, with_a_handle_keeps_what_is_queued, 5)
 {
 	for (size_t i = 0; i < ARRAY_LEN(capacities); i++) {
 		atomic_int drops = 0;
-		duct_channel *channel;
-		duct_sender *tx;
-		duct_receiver *rx;
-		int queued;
+		const duct_options *options = DUCT_OPTIONS(.drop = count_drop, .context = &drops);
+		struct test_pair pair = test_pair_with(sizeof(int), capacities[i], options);
+		int queued = test_fill(pair.tx);
 
-		CHECK_STATUS(duct_anycast_new(&channel, sizeof(int), capacities[i],
-		    DUCT_OPTIONS(.drop = count_drop, .context = &drops)), DUCT_OK);
-		CHECK_STATUS(duct_sender_new(channel, &tx), DUCT_OK);
-		CHECK_STATUS(duct_receiver_new(channel, &rx), DUCT_OK);
-		queued = fill(tx);
-		duct_receiver_free(rx);
-		CHECK(atomic_load(&drops) == 0 && duct_channel_len(channel) == (size_t)queued);
-		duct_sender_free(tx);
-		CHECK(atomic_load(&drops) == 0 && duct_channel_len(channel) == (size_t)queued);
-		duct_channel_free(channel);
+		duct_receiver_free(pair.rx);
+		CHECK(atomic_load(&drops) == 0 && duct_channel_len(pair.channel) == (size_t)queued);
+		duct_sender_free(pair.tx);
+		CHECK(atomic_load(&drops) == 0 && duct_channel_len(pair.channel) == (size_t)queued);
+		duct_channel_free(pair.channel);
 		CHECK(atomic_load(&drops) == queued);
 	}
 }
@@ -732,8 +687,8 @@ TEST(handles, may_come_and_go_in_many_threads, 20)
 enum { RACES = 3000 };
 
 struct race {
-	duct_receiver *ends_in;  /* the ends to race with, one each round */
-	duct_sender *answers;    /* how many messages that end moved before it was gone */
+	duct_receiver *ends_in; /* the ends to race with, one each round */
+	duct_sender *answers;   /* how many messages that end moved before it was gone */
 };
 
 static void *send_and_free(void *argument)
@@ -761,12 +716,12 @@ TEST(handles, sends_race_the_last_receiver, 30)
 
 	for (int n = 0; n < RACES; n++) {
 		atomic_int drops = 0;
+		const duct_options *options = DUCT_OPTIONS(.drop = count_drop, .context = &drops);
 		duct_sender *tx;
 		duct_receiver *rx;
 		int message, received = 0, sent = 0;
 
-		CHECK_STATUS(duct_anycast_open(&tx, &rx, sizeof(int), (size_t)n % 3,
-		    DUCT_OPTIONS(.drop = count_drop, .context = &drops)), DUCT_OK);
+		CHECK_STATUS(duct_anycast_open(&tx, &rx, sizeof(int), (size_t)n % 3, options), DUCT_OK);
 		CHECK_STATUS(duct_send(ends.tx, &tx), DUCT_OK);
 		for (int taken = n / 3 % 3; taken > 0; taken--) {
 			CHECK_STATUS(duct_recv(rx, &message), DUCT_OK);

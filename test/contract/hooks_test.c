@@ -11,57 +11,6 @@
 
 static const size_t capacities[] = { 0, 1, 2, 3, 100 };
 
-/* One blocking call in a thread of its own: a send if tx is set, a receive otherwise. */
-struct call {
-	duct_sender *tx;
-	duct_receiver *rx;
-	int message;
-	duct_time deadline;
-	duct_status status;
-	pthread_t thread;
-};
-
-static void *make_call(void *argument)
-{
-	struct call *call = argument;
-
-	call->status = call->tx != NULL ? duct_send_until(call->tx, &call->message, call->deadline, NULL)
-	                                : duct_recv_until(call->rx, &call->message, call->deadline, NULL);
-	return NULL;
-}
-
-static void call_start(struct call *call, duct_sender *tx, duct_receiver *rx, int message)
-{
-	*call = (struct call){ .tx = tx, .rx = rx, .message = message, .deadline = DUCT_FOREVER, .status = DUCT_INVALID };
-	call->thread = test_start(make_call, call);
-}
-
-static duct_status call_end(struct call *call)
-{
-	test_join(call->thread);
-	return call->status;
-}
-
-static struct test_pair pair_with(size_t size, size_t capacity, const duct_options *options)
-{
-	struct test_pair pair;
-
-	CHECK_STATUS(duct_anycast_new(&pair.channel, size, capacity, options), DUCT_OK);
-	CHECK_STATUS(duct_sender_new(pair.channel, &pair.tx), DUCT_OK);
-	CHECK_STATUS(duct_receiver_new(pair.channel, &pair.rx), DUCT_OK);
-	return pair;
-}
-
-/* Sends 0, 1, 2... until the channel is full. */
-static int fill(duct_sender *tx)
-{
-	int next = 0;
-
-	while (duct_try_send(tx, &next) == DUCT_OK)
-		next++;
-	return next;
-}
-
 /* ---- Drop -------------------------------------------------------------------------------------------------------------- */
 
 enum { TICKETS = 20000 };
@@ -98,9 +47,9 @@ TEST(drop, gets_what_is_left_over, 5)
 {
 	for (size_t i = 0; i < ARRAY_LEN(capacities); i++) {
 		static struct dropped dropped;
-		struct test_pair pair = pair_with(sizeof(int), capacities[i], DUCT_OPTIONS(.drop = drop_ticket,
-		    .context = &dropped));
-		int message, queued = fill(pair.tx), left = queued;
+		struct test_pair pair =
+		    test_pair_with(sizeof(int), capacities[i], DUCT_OPTIONS(.drop = drop_ticket, .context = &dropped));
+		int message, queued = test_fill(pair.tx), left = queued;
 
 		for (; left > queued / 2; left--)
 			CHECK_STATUS(duct_recv(pair.rx, &message), DUCT_OK);
@@ -116,17 +65,17 @@ TEST(drop, never_gets_what_was_not_sent, 5)
 {
 	for (size_t i = 0; i < ARRAY_LEN(capacities); i++) {
 		static struct dropped dropped;
-		struct test_pair pair = pair_with(sizeof(int), capacities[i], DUCT_OPTIONS(.drop = drop_ticket,
-		    .context = &dropped));
-		int queued = fill(pair.tx), other = TICKETS - 1;
-		struct call call;
+		struct test_pair pair =
+		    test_pair_with(sizeof(int), capacities[i], DUCT_OPTIONS(.drop = drop_ticket, .context = &dropped));
+		int queued = test_fill(pair.tx), other = TICKETS - 1;
+		struct test_call call;
 
 		CHECK_STATUS(duct_try_send(pair.tx, &other), DUCT_FULL);
 		CHECK_STATUS(duct_send_until(pair.tx, &other, 0, NULL), DUCT_TIMEDOUT);
-		call_start(&call, pair.tx, NULL, other);
+		test_send_start(&call, pair.tx, other);
 		AWAIT(duct_channel_waiting_senders(pair.channel) == 1);
 		duct_channel_close(pair.channel, 0);
-		CHECK_STATUS(call_end(&call), DUCT_CLOSED);
+		CHECK_STATUS(test_call_end(&call), DUCT_CLOSED);
 		CHECK_STATUS(duct_send(pair.tx, &other), DUCT_CLOSED);
 		CHECK(dropped_exactly(&dropped, 0, 0));
 		test_pair_free(&pair);
@@ -174,8 +123,9 @@ TEST(drop, and_receives_account_for_every_message, 30)
 
 	for (size_t i = 0; i < ARRAY_LEN(capacities); i++) {
 		for (int round = 0; round < 4; round++) {
-			struct ticketing ticketing = { .pair = pair_with(sizeof(int), capacities[i],
-			    DUCT_OPTIONS(.drop = drop_ticket, .context = &dropped)), .received = received };
+			const duct_options *options = DUCT_OPTIONS(.drop = drop_ticket, .context = &dropped);
+			struct ticketing ticketing = { test_pair_with(sizeof(int), capacities[i], options),
+				.received = received };
 			int end = (int)(test_random(&seed) % 3000), taken = 0;
 			pthread_t threads[4];
 
@@ -231,7 +181,8 @@ TEST(drop, sees_messages_aligned_for_any_type, 5)
 
 	for (size_t s = 0; s < ARRAY_LEN(sizes); s++) {
 		struct alignment alignment = alignment_of(sizes[s]);
-		struct test_pair pair = pair_with(sizes[s], 7, DUCT_OPTIONS(.drop = check_alignment, .context = &alignment));
+		struct test_pair pair =
+		    test_pair_with(sizes[s], 7, DUCT_OPTIONS(.drop = check_alignment, .context = &alignment));
 
 		for (int n = 0; n < 7; n++)
 			CHECK_STATUS(duct_send(pair.tx, message), DUCT_OK);
@@ -275,8 +226,8 @@ TEST(drop, may_use_the_channel, 5)
 	struct inside inside = { &pair, 0 };
 	int message;
 
-	pair = pair_with(sizeof(int), 4, DUCT_OPTIONS(.drop = use_the_channel, .context = &inside));
-	fill(pair.tx);
+	pair = test_pair_with(sizeof(int), 4, DUCT_OPTIONS(.drop = use_the_channel, .context = &inside));
+	test_fill(pair.tx);
 	CHECK_STATUS(duct_channel_discard(pair.channel, NULL), DUCT_OK);
 	CHECK(inside.drops == 4);
 	for (int n = 0; n < 4; n++) {
@@ -302,14 +253,13 @@ TEST(drop, may_free_what_drops_the_next, 5)
 	duct_sender *tx;
 	duct_receiver *rx, *inner;
 	int drops = 0;
+	const duct_options *options = DUCT_OPTIONS(.drop = free_receiver, .context = &drops);
 
-	CHECK_STATUS(duct_anycast_open(&tx, &rx, sizeof rx, 1, DUCT_OPTIONS(.drop = free_receiver, .context = &drops)),
-	    DUCT_OK);
+	CHECK_STATUS(duct_anycast_open(&tx, &rx, sizeof rx, 1, options), DUCT_OK);
 	duct_sender_free(tx);
 	for (int depth = 0; depth < 50; depth++) {
 		inner = rx;
-		CHECK_STATUS(duct_anycast_open(&tx, &rx, sizeof rx, 1,
-		    DUCT_OPTIONS(.drop = free_receiver, .context = &drops)), DUCT_OK);
+		CHECK_STATUS(duct_anycast_open(&tx, &rx, sizeof rx, 1, options), DUCT_OK);
 		CHECK_STATUS(duct_send(tx, &inner), DUCT_OK);
 		duct_sender_free(tx);
 	}
@@ -332,9 +282,9 @@ TEST(drop, may_free_the_last_handle_of_its_own_channel, 5)
 	duct_channel *channel, *clone;
 	duct_sender *tx;
 	int drops = 0;
+	const duct_options *options = DUCT_OPTIONS(.drop = free_channel, .context = &drops);
 
-	CHECK_STATUS(duct_anycast_new(&channel, sizeof channel, 2, DUCT_OPTIONS(.drop = free_channel, .context = &drops)),
-	    DUCT_OK);
+	CHECK_STATUS(duct_anycast_new(&channel, sizeof channel, 2, options), DUCT_OK);
 	CHECK_STATUS(duct_sender_new(channel, &tx), DUCT_OK);
 	CHECK_STATUS(duct_channel_clone(channel, &clone), DUCT_OK);
 	CHECK_STATUS(duct_send(tx, &clone), DUCT_OK);
@@ -384,7 +334,7 @@ TEST(drop, runs_without_a_lock, 5)
 	struct meeting meeting = { &pair, false, false };
 	pthread_t other;
 
-	pair = pair_with(sizeof(int), 1, DUCT_OPTIONS(.drop = wait_for_the_other, .context = &meeting));
+	pair = test_pair_with(sizeof(int), 1, DUCT_OPTIONS(.drop = wait_for_the_other, .context = &meeting));
 	CHECK_STATUS(duct_send(pair.tx, &(int){ 1 }), DUCT_OK);
 	other = test_start(use_meanwhile, &meeting);
 	CHECK_STATUS(duct_channel_discard(pair.channel, NULL), DUCT_OK);
@@ -404,15 +354,15 @@ static int never_copy(void *to, const void *from, void *context)
 /* An anycast channel moves its messages: the copy hook is not called, not even with several receivers. */
 TEST(copy, is_never_called_by_anycast, 5)
 {
-	struct test_pair pair = pair_with(sizeof(int), 2, DUCT_OPTIONS(.copy = never_copy));
+	struct test_pair pair = test_pair_with(sizeof(int), 2, DUCT_OPTIONS(.copy = never_copy));
 	duct_receiver *second;
 	int message;
 
 	CHECK_STATUS(duct_receiver_clone(pair.rx, &second), DUCT_OK);
-	fill(pair.tx);
+	test_fill(pair.tx);
 	CHECK_STATUS(duct_recv(second, &message), DUCT_OK);
 	CHECK_STATUS(duct_recv(pair.rx, &message), DUCT_OK);
-	fill(pair.tx);
+	test_fill(pair.tx);
 	duct_receiver_free(second);
 	test_pair_free(&pair);
 }
@@ -481,23 +431,23 @@ TEST(allocator, is_not_asked_for_messages_or_waits, 5)
 	for (size_t i = 0; i < ARRAY_LEN(capacities); i++) {
 		struct account account = { 0, 0 };
 		const duct_allocator allocator = { take, give, &account };
+		const duct_options *options = DUCT_OPTIONS(.allocator = &allocator);
 		duct_sender *tx;
 		duct_receiver *rx;
-		struct call call;
+		struct test_call call;
 		int message;
 
-		CHECK_STATUS(duct_anycast_open(&tx, &rx, sizeof(int), capacities[i], DUCT_OPTIONS(.allocator = &allocator)),
-		    DUCT_OK);
+		CHECK_STATUS(duct_anycast_open(&tx, &rx, sizeof(int), capacities[i], options), DUCT_OK);
 		CHECK(atomic_load(&account.taken) == 3);
-		call_start(&call, NULL, rx, 0);
+		test_recv_start(&call, rx);
 		AWAIT(duct_channel_waiting_receivers(duct_sender_channel(tx)) == 1);
 		CHECK_STATUS(duct_send(tx, &(int){ 1 }), DUCT_OK);
-		CHECK_STATUS(call_end(&call), DUCT_OK);
-		fill(tx);
-		call_start(&call, tx, NULL, 9);
+		CHECK_STATUS(test_call_end(&call), DUCT_OK);
+		test_fill(tx);
+		test_send_start(&call, tx, 9);
 		AWAIT(duct_channel_waiting_senders(duct_sender_channel(tx)) == 1);
 		CHECK_STATUS(duct_recv(rx, &message), DUCT_OK);
-		CHECK_STATUS(call_end(&call), DUCT_OK);
+		CHECK_STATUS(test_call_end(&call), DUCT_OK);
 		CHECK_STATUS(duct_recv_until(rx, &message, 0, NULL), capacities[i] > 0 ? DUCT_OK : DUCT_TIMEDOUT);
 		CHECK_STATUS(duct_channel_discard(duct_sender_channel(tx), NULL), DUCT_OK);
 		CHECK(atomic_load(&account.taken) == 3 && atomic_load(&account.given) == 0);
@@ -516,8 +466,8 @@ TEST(allocator, is_asked_by_a_discard_of_large_messages, 5)
 		struct account account = { 0, 0 };
 		const duct_allocator allocator = { take, give, &account };
 		struct alignment alignment = alignment_of(16);
-		struct test_pair pair = pair_with(large ? sizeof message : 1024, 4, DUCT_OPTIONS(.allocator = &allocator,
-		    .drop = check_alignment, .context = &alignment));
+		struct test_pair pair = test_pair_with(large ? sizeof message : 1024, 4,
+		    DUCT_OPTIONS(.allocator = &allocator, .drop = check_alignment, .context = &alignment));
 
 		for (int n = 0; n < 4; n++)
 			CHECK_STATUS(duct_send(pair.tx, message), DUCT_OK);
@@ -571,7 +521,7 @@ TEST(allocator, that_refuses_an_end_changes_nothing, 5)
 {
 	struct quota quota = { { 0, 0 }, 3 };
 	const duct_allocator allocator = { take_within, give_within, &quota };
-	struct test_pair pair = pair_with(4, 1, DUCT_OPTIONS(.allocator = &allocator));
+	struct test_pair pair = test_pair_with(4, 1, DUCT_OPTIONS(.allocator = &allocator));
 	duct_sender *tx = NULL;
 	duct_receiver *rx = NULL;
 
@@ -630,20 +580,22 @@ static int told_count(struct told *told)
 
 static struct test_pair pair_with_log(size_t capacity, struct told *told, int64_t interval)
 {
-	return pair_with(sizeof(int), capacity, DUCT_OPTIONS(.name = "post", .log = keep_event, .log_interval = interval,
-	    .context = told));
+	const duct_options *options =
+	    DUCT_OPTIONS(.name = "post", .log = keep_event, .log_interval = interval, .context = told);
+
+	return test_pair_with(sizeof(int), capacity, options);
 }
 
 /* Makes a sender wait once and lets it go on. */
 static void block_once(const struct test_pair *pair)
 {
-	struct call call;
+	struct test_call call;
 	int message;
 
-	call_start(&call, pair->tx, NULL, 1);
+	test_send_start(&call, pair->tx, 1);
 	AWAIT(duct_channel_waiting_senders(pair->channel) == 1);
 	CHECK_STATUS(duct_recv(pair->rx, &message), DUCT_OK);
-	CHECK_STATUS(call_end(&call), DUCT_OK);
+	CHECK_STATUS(test_call_end(&call), DUCT_OK);
 }
 
 /* A sender that has to wait is told of when it blocks, and again when it goes on; sends that need not wait are not. */
@@ -652,17 +604,17 @@ TEST(log, tells_of_a_sender_that_waits, 5)
 	for (size_t i = 1; i < ARRAY_LEN(capacities); i++) {
 		struct told told = { .lock = PTHREAD_MUTEX_INITIALIZER };
 		struct test_pair pair = pair_with_log(capacities[i], &told, 0);
-		struct call call;
+		struct test_call call;
 		int message = 0;
 
-		fill(pair.tx);
+		test_fill(pair.tx);
 		CHECK_STATUS(duct_send_until(pair.tx, &message, 0, NULL), DUCT_TIMEDOUT);
 		CHECK(told_count(&told) == 0);
-		call_start(&call, pair.tx, NULL, 1);
+		test_send_start(&call, pair.tx, 1);
 		AWAIT(duct_channel_waiting_senders(pair.channel) == 1 && told_count(&told) == 1);
 		CHECK(told.events[0].kind == DUCT_LOG_BLOCKED && told.events[0].suppressed == 0);
 		CHECK_STATUS(duct_recv(pair.rx, &message), DUCT_OK);
-		CHECK_STATUS(call_end(&call), DUCT_OK);
+		CHECK_STATUS(test_call_end(&call), DUCT_OK);
 		CHECK(told_count(&told) == 2);
 		CHECK(told.events[1].kind == DUCT_LOG_RESUMED && told.events[1].suppressed == 0);
 		test_pair_free(&pair);
@@ -677,7 +629,7 @@ TEST(log, tells_one_pair_each_interval, 5)
 	struct test_pair pair = pair_with_log(1, &told, 0);
 	duct_time start = duct_now();
 
-	fill(pair.tx);
+	test_fill(pair.tx);
 	for (int n = 0; n < 10; n++)
 		block_once(&pair);
 	/* On a machine so slow that a second has passed there may be more. */
@@ -695,7 +647,7 @@ TEST(log, counts_what_it_kept_back, 10)
 	uint64_t kept_back = 0;
 	int pairs = 0;
 
-	fill(pair.tx);
+	test_fill(pair.tx);
 	while (told_count(&told) < 8) {
 		block_once(&pair);
 		pairs++;
@@ -717,7 +669,7 @@ TEST(log, with_a_short_interval_tells_all, 5)
 	struct told told = { .lock = PTHREAD_MUTEX_INITIALIZER };
 	struct test_pair pair = pair_with_log(1, &told, 1);
 
-	fill(pair.tx);
+	test_fill(pair.tx);
 	for (int n = 0; n < 5; n++)
 		block_once(&pair);
 	CHECK(told_count(&told) == 10);
@@ -732,20 +684,20 @@ TEST(log, is_silent_where_nothing_is_full, 5)
 	for (size_t i = 0; i < ARRAY_LEN(capacities); i++) {
 		struct told told = { .lock = PTHREAD_MUTEX_INITIALIZER };
 		struct test_pair pair = pair_with_log(capacities[i], &told, 1);
-		struct call call;
+		struct test_call call;
 		int message;
 
-		call_start(&call, NULL, pair.rx, 0);
+		test_recv_start(&call, pair.rx);
 		AWAIT(duct_channel_waiting_receivers(pair.channel) == 1);
 		CHECK_STATUS(duct_send(pair.tx, &(int){ 1 }), DUCT_OK);
-		CHECK_STATUS(call_end(&call), DUCT_OK);
+		CHECK_STATUS(test_call_end(&call), DUCT_OK);
 		if (capacities[i] == 0) {
-			call_start(&call, pair.tx, NULL, 1);
+			test_send_start(&call, pair.tx, 1);
 			AWAIT(duct_channel_waiting_senders(pair.channel) == 1);
 			CHECK_STATUS(duct_recv(pair.rx, &message), DUCT_OK);
-			CHECK_STATUS(call_end(&call), DUCT_OK);
+			CHECK_STATUS(test_call_end(&call), DUCT_OK);
 		}
-		fill(pair.tx);
+		test_fill(pair.tx);
 		CHECK_STATUS(duct_try_send(pair.tx, &message), DUCT_FULL);
 		CHECK(told_count(&told) == 0);
 		test_pair_free(&pair);
@@ -770,8 +722,8 @@ TEST(log, may_use_the_channel, 5)
 {
 	struct test_pair pair, *context = &pair;
 
-	pair = pair_with(sizeof(int), 1, DUCT_OPTIONS(.log = look_from_log, .log_interval = 1, .context = &context));
-	fill(pair.tx);
+	pair = test_pair_with(sizeof(int), 1, DUCT_OPTIONS(.log = look_from_log, .log_interval = 1, .context = &context));
+	test_fill(pair.tx);
 	for (int n = 0; n < 3; n++)
 		block_once(&pair);
 	test_pair_free(&pair);
@@ -782,22 +734,22 @@ TEST(log, does_not_change_how_a_send_ends, 5)
 {
 	struct told told = { .lock = PTHREAD_MUTEX_INITIALIZER };
 	struct test_pair pair = pair_with_log(2, &told, 1);
-	struct call call;
+	struct test_call call;
 
-	fill(pair.tx);
+	test_fill(pair.tx);
 	/* Until it did wait: on a busy machine the time may be over before. */
 	while (told_count(&told) == 0)
 		CHECK_STATUS(duct_send_until(pair.tx, &(int){ 1 }, duct_after_ms(2), NULL), DUCT_TIMEDOUT);
-	call_start(&call, pair.tx, NULL, 1);
+	test_send_start(&call, pair.tx, 1);
 	AWAIT(duct_channel_waiting_senders(pair.channel) == 1);
 	duct_receiver_close(pair.rx);
-	CHECK_STATUS(call_end(&call), DUCT_NO_RECEIVERS);
+	CHECK_STATUS(test_call_end(&call), DUCT_NO_RECEIVERS);
 	duct_receiver_free(pair.rx);
 	CHECK_STATUS(duct_receiver_new(pair.channel, &pair.rx), DUCT_OK);
-	call_start(&call, pair.tx, NULL, 1);
+	test_send_start(&call, pair.tx, 1);
 	AWAIT(duct_channel_waiting_senders(pair.channel) == 1);
 	duct_channel_close(pair.channel, 0);
-	CHECK_STATUS(call_end(&call), DUCT_CLOSED);
+	CHECK_STATUS(test_call_end(&call), DUCT_CLOSED);
 	/* Each BLOCKED has its RESUMED, whatever ended the wait. */
 	CHECK(told_count(&told) == 6);
 	test_pair_free(&pair);

@@ -25,14 +25,13 @@ struct batch {
 
 static void *move_batch(void *argument)
 {
-	struct batch *batch = argument;
+	struct batch *self = argument;
 
-	if (batch->tx != NULL)
-		batch->status = duct_send_many(batch->tx, batch->messages, batch->max, &batch->moved, batch->deadline,
-		    batch->cancel);
+	if (self->tx != NULL)
+		self->status = duct_send_many(self->tx, self->messages, self->max, &self->moved, self->deadline, self->cancel);
 	else
-		batch->status = duct_recv_many(batch->rx, batch->messages, batch->min, batch->max, &batch->moved,
-		    batch->deadline, batch->cancel);
+		self->status =
+		    duct_recv_many(self->rx, self->messages, self->min, self->max, &self->moved, self->deadline, self->cancel);
 	return NULL;
 }
 
@@ -238,12 +237,13 @@ TEST(send_many, of_more_than_capacity_keeps_order, 5)
 			clear(in, LONGEST);
 			for (size_t taken = 0, received = 1; taken < LONGEST; taken += received) {
 				size_t most = LONGEST - taken < step ? LONGEST - taken : step;
+				duct_status status;
 
 				if (step == 0)
-					CHECK_STATUS(duct_recv(pair.rx, &in[taken]), DUCT_OK);
+					status = duct_recv(pair.rx, &in[taken]);
 				else
-					CHECK_STATUS(duct_recv_many(pair.rx, &in[taken], 1, most, &received, DUCT_FOREVER,
-					    NULL), DUCT_OK);
+					status = duct_recv_many(pair.rx, &in[taken], 1, most, &received, DUCT_FOREVER, NULL);
+				CHECK_STATUS(status, DUCT_OK);
 			}
 			CHECK(is_row(in, 0, LONGEST, LONGEST));
 			CHECK_STATUS(batch_end(&batch), DUCT_OK);
@@ -333,8 +333,8 @@ TEST(send_many, stopped_half_way_tells_how_many_are_gone, 5)
 				CHECK_STATUS(duct_recv(pair.rx, &message), DUCT_OK);
 				CHECK(message == n);
 			}
-			AWAIT(duct_channel_waiting_senders(pair.channel) == 1 &&
-			    duct_channel_len(pair.channel) == capacities[i]);
+			AWAIT(duct_channel_waiting_senders(pair.channel) == 1);
+			AWAIT(duct_channel_len(pair.channel) == capacities[i]);
 			if (stops[s].stop == BY_CLOSE)
 				duct_channel_close(pair.channel, 0);
 			else if (stops[s].stop == BY_OWN_CLOSE)
@@ -403,6 +403,7 @@ TEST(many, out_of_time_keeps_what_it_moved, 5)
 			struct test_pair pair = test_pair_new(sizeof(int), capacity);
 			int messages[LONGEST];
 			duct_time deadline = wait ? duct_after_ms(3) : 0;
+			duct_status status;
 			size_t moved = 77;
 
 			for (int n = 0; n < LONGEST; n++)
@@ -411,8 +412,8 @@ TEST(many, out_of_time_keeps_what_it_moved, 5)
 			CHECK(moved == capacity && duct_channel_len(pair.channel) == capacity);
 			clear(messages, LONGEST);
 			deadline = wait ? duct_after_ms(3) : 0;
-			CHECK_STATUS(duct_recv_many(pair.rx, messages, capacity + 1, LONGEST, &moved, deadline, NULL),
-			    DUCT_TIMEDOUT);
+			status = duct_recv_many(pair.rx, messages, capacity + 1, LONGEST, &moved, deadline, NULL);
+			CHECK_STATUS(status, DUCT_TIMEDOUT);
 			CHECK(moved == capacity && is_row(messages, 0, capacity, LONGEST));
 			CHECK_STATUS(duct_try_recv(pair.rx, messages), DUCT_EMPTY);
 			test_pair_free(&pair);

@@ -12,125 +12,81 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* A sanitizer stops a program that starts threads after a fork of many, or asks for far too much memory. */
-#if defined __SANITIZE_THREAD__ || defined __SANITIZE_ADDRESS__
-#define UNDER_SANITIZER 1
-#elif defined __has_feature
-#if __has_feature(thread_sanitizer) || __has_feature(address_sanitizer) || __has_feature(memory_sanitizer)
-#define UNDER_SANITIZER 1
-#endif
-#endif
-#ifndef UNDER_SANITIZER
-#define UNDER_SANITIZER 0
-#endif
+static atomic_bool entered, may_go;
 
-/* The calls that can sleep. */
-enum action { SEND, RECV, SEND_UNTIL, RECV_UNTIL, SEND_MANY, RECV_MANY, SENDER_WAIT, RECEIVER_WAIT, SELECT, ACTIONS };
-
-/* One blocking call in a thread of its own. */
-struct call {
-	enum action action;
-	struct test_pair pair;
-	int message;
-	duct_status status;
-	int error; /* errno after the call */
-	atomic_bool entered;
-	atomic_bool completed;
-	pthread_t thread;
-};
-
-static duct_status act(enum action action, const struct test_pair *pair, int *message)
+/* A call, once it may go; then a point at which a canceled thread ends. */
+static void *call_when_allowed(void *call)
 {
-	duct_case cases[] = { DUCT_RECV(pair->rx, message) };
-	size_t chosen;
-
-	switch (action) {
-	case SEND:
-		return duct_send(pair->tx, message);
-	case RECV:
-		return duct_recv(pair->rx, message);
-	case SEND_UNTIL:
-		return duct_send_until(pair->tx, message, duct_after_s(100), NULL);
-	case RECV_UNTIL:
-		return duct_recv_until(pair->rx, message, duct_after_s(100), NULL);
-	case SEND_MANY:
-		return duct_send_many(pair->tx, message, 1, NULL, DUCT_FOREVER, NULL);
-	case RECV_MANY:
-		return duct_recv_many(pair->rx, message, 1, 1, NULL, DUCT_FOREVER, NULL);
-	case SENDER_WAIT:
-		return duct_sender_wait(pair->tx, DUCT_FOREVER, NULL);
-	case RECEIVER_WAIT:
-		return duct_receiver_wait(pair->rx, DUCT_FOREVER, NULL);
-	default:
-		return duct_select_until(cases, 1, &chosen, DUCT_FAIR, duct_after_s(100), NULL);
-	}
-}
-
-static bool is_send(enum action action)
-{
-	return action == SEND || action == SEND_UNTIL || action == SEND_MANY || action == SENDER_WAIT;
-}
-
-static bool takes(enum action action)
-{
-	return action != SENDER_WAIT && action != RECEIVER_WAIT;
-}
-
-static void *make_call(void *argument)
-{
-	struct call *call = argument;
-
-	errno = EDOM;
-	atomic_store(&call->entered, true);
-	call->status = act(call->action, &call->pair, &call->message);
-	call->error = errno;
-	atomic_store(&call->completed, true);
+	atomic_store(&entered, true);
+	while (!atomic_load(&may_go))
+		sched_yield();
+	test_call_run(call);
 	pthread_testcancel();
 	return NULL;
 }
 
-/* Starts a call that has to wait, and waits until it does. */
-static void call_start(struct call *call, enum action action)
+/* Starts a call that will have to wait, for it is alone with a channel of its own: full for a send, empty for a receive. */
+static void start_alone(struct test_call *call, enum test_action action)
 {
-	call->action = action;
-	call->pair = test_pair_new(sizeof(int), 1);
-	call->message = 5;
-	call->status = DUCT_INVALID;
-	atomic_init(&call->entered, false);
-	atomic_init(&call->completed, false);
-	if (is_send(action))
+	bool for_ever = action == SEND_MANY || action == RECV_MANY || action == SENDER_WAIT || action == RECEIVER_WAIT;
+
+	*call = (struct test_call){ .action = action,
+		.pair = test_pair_new(sizeof(int), 1),
+		.message = 5,
+		.deadline = for_ever ? DUCT_FOREVER : duct_after_s(100) };
+	if (test_is_send(action))
 		CHECK_STATUS(duct_send(call->pair.tx, &(int){ 4 }), DUCT_OK);
-	call->thread = test_start(make_call, call);
-	AWAIT(atomic_load(&call->entered));
-	if (takes(action) && is_send(action))
-		AWAIT(duct_channel_waiting_senders(call->pair.channel) == 1);
-	else if (takes(action))
-		AWAIT(duct_channel_waiting_receivers(call->pair.channel) == 1);
-	for (int moment = 0; moment < 5; moment++)
-		test_pause();
-	CHECK(!atomic_load(&call->completed));
+	atomic_store(&entered, false);
+	call->thread = test_start(call_when_allowed, call);
+	AWAIT(atomic_load(&entered));
+}
+
+static void start_asleep(struct test_call *call, enum test_action action)
+{
+	atomic_store(&may_go, true);
+	start_alone(call, action);
+	test_call_await_asleep(call);
+	CHECK(!atomic_load(&call->done));
+}
+
+static bool takes(enum test_action action)
+{
+	return action != SENDER_WAIT && action != RECEIVER_WAIT;
 }
 
 /* Does what the call waits for. */
-static void call_serve(struct call *call)
+static void serve(struct test_call *call)
 {
 	int message;
 
-	if (is_send(call->action))
+	if (test_is_send(call->action))
 		CHECK_STATUS(duct_recv(call->pair.rx, &message), DUCT_OK);
 	else
 		CHECK_STATUS(duct_send(call->pair.tx, &(int){ 6 }), DUCT_OK);
 }
 
 /* After the call has ended: that it succeeded and moved exactly one message. */
-static void call_check(struct call *call)
+static void check_served(struct test_call *call)
 {
-	CHECK(atomic_load(&call->completed));
+	CHECK(atomic_load(&call->done));
 	CHECK_STATUS(call->status, DUCT_OK);
-	CHECK(call->error == EDOM);
-	CHECK(call->message == (takes(call->action) && !is_send(call->action) ? 6 : 5));
-	CHECK(duct_channel_len(call->pair.channel) == (is_send(call->action) == takes(call->action)));
+	CHECK(call->message == (takes(call->action) && !test_is_send(call->action) ? 6 : 5));
+	CHECK(duct_channel_len(call->pair.channel) == (test_is_send(call->action) == takes(call->action)));
 	test_pair_free(&call->pair);
+}
+
+/* The thread of a call that waits is canceled: it lasts until the call is served, and ends after it. */
+static void check_canceled(struct test_call *call)
+{
+	void *result;
+
+	for (int moment = 0; moment < 10; moment++)
+		test_pause();
+	CHECK(!atomic_load(&call->done));
+	serve(call);
+	CHECK(pthread_join(call->thread, &result) == 0);
+	CHECK(result == PTHREAD_CANCELED);
+	check_served(call);
 }
 
 /* ---- Fork -------------------------------------------------------------------------------------------------------------- */
@@ -159,7 +115,7 @@ static void use_new_channels(void)
 	CHECK_STATUS(duct_cancel_new(&cancel, NULL, duct_after_ms(1)), DUCT_OK);
 	CHECK_STATUS(duct_recv_until(pairs[1].rx, &message, DUCT_FOREVER, cancel), DUCT_CANCELED);
 	duct_cancel_free(cancel);
-	if (!UNDER_SANITIZER) {
+	if (!TEST_SANITIZED) { /* which stops a program that starts threads after a fork of many */
 		thread = test_start(echo, pairs);
 		for (int n = 0; n < 100; n++) {
 			CHECK_STATUS(duct_send(pairs[0].tx, &n), DUCT_OK);
@@ -176,10 +132,10 @@ static void use_new_channels(void)
 /* While threads sleep in calls the process forks: the child makes and uses channels of its own, the parent goes on. */
 TEST(fork, while_threads_sleep_leaves_both_working, 10)
 {
-	static struct call calls[ACTIONS];
+	static struct test_call calls[ACTIONS];
 
-	for (int action = 0; action < ACTIONS; action++)
-		call_start(&calls[action], (enum action)action);
+	for (enum test_action action = SEND; action < ACTIONS; action++)
+		start_asleep(&calls[action], action);
 	for (int round = 0; round < 3; round++) {
 		pid_t child = fork();
 		int status;
@@ -192,10 +148,10 @@ TEST(fork, while_threads_sleep_leaves_both_working, 10)
 		CHECK(waitpid(child, &status, 0) == child);
 		CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
 	}
-	for (int action = 0; action < ACTIONS; action++) {
-		call_serve(&calls[action]);
+	for (enum test_action action = SEND; action < ACTIONS; action++) {
+		serve(&calls[action]);
 		test_join(calls[action].thread);
-		call_check(&calls[action]);
+		check_served(&calls[action]);
 	}
 }
 
@@ -204,59 +160,26 @@ TEST(fork, while_threads_sleep_leaves_both_working, 10)
 /* A thread canceled in a call is not ended there: the call is served as ever, and the thread ends at its next own point. */
 TEST(pthread_cancel, does_not_break_into_a_call, 10)
 {
-	for (int action = 0; action < ACTIONS; action++) {
-		struct call call;
-		void *result;
+	for (enum test_action action = SEND; action < ACTIONS; action++) {
+		struct test_call call;
 
-		call_start(&call, (enum action)action);
+		start_asleep(&call, action);
 		CHECK(pthread_cancel(call.thread) == 0);
-		for (int moment = 0; moment < 10; moment++)
-			test_pause();
-		CHECK(!atomic_load(&call.completed));
-		call_serve(&call);
-		CHECK(pthread_join(call.thread, &result) == 0);
-		CHECK(result == PTHREAD_CANCELED);
-		call_check(&call);
+		check_canceled(&call);
 	}
-}
-
-static atomic_bool may_go;
-
-static void *call_when_allowed(void *argument)
-{
-	struct call *call = argument;
-
-	atomic_store(&call->entered, true);
-	while (!atomic_load(&may_go))
-		sched_yield();
-	call->status = act(call->action, &call->pair, &call->message);
-	atomic_store(&call->completed, true);
-	pthread_testcancel();
-	return NULL;
 }
 
 /* Nor is a thread that was canceled before the call ended by it, even if the call has to wait or runs out of time. */
 TEST(pthread_cancel, before_a_call_does_not_end_it, 10)
 {
-	for (int action = 0; action < ACTIONS; action++) {
-		struct call call = { .action = (enum action)action, .pair = test_pair_new(sizeof(int), 1), .message = 5,
-			.error = EDOM };
-		void *result;
+	for (enum test_action action = SEND; action < ACTIONS; action++) {
+		struct test_call call;
 
 		atomic_store(&may_go, false);
-		if (is_send(call.action))
-			CHECK_STATUS(duct_send(call.pair.tx, &(int){ 4 }), DUCT_OK);
-		call.thread = test_start(call_when_allowed, &call);
-		AWAIT(atomic_load(&call.entered));
+		start_alone(&call, action);
 		CHECK(pthread_cancel(call.thread) == 0);
 		atomic_store(&may_go, true);
-		for (int moment = 0; moment < 10; moment++)
-			test_pause();
-		CHECK(!atomic_load(&call.completed));
-		call_serve(&call);
-		CHECK(pthread_join(call.thread, &result) == 0);
-		CHECK(result == PTHREAD_CANCELED);
-		call_check(&call);
+		check_canceled(&call);
 	}
 }
 
@@ -291,28 +214,23 @@ static void interrupt(pthread_t thread)
 TEST(signal, does_not_end_a_call, 10)
 {
 	catch_signals();
-	for (int action = 0; action < ACTIONS; action++) {
-		struct call call;
+	for (enum test_action action = SEND; action < ACTIONS; action++) {
+		struct test_call call;
 
-		call_start(&call, (enum action)action);
+		start_asleep(&call, action);
 		for (int n = 0; n < 10; n++) {
 			interrupt(call.thread);
-			CHECK(!atomic_load(&call.completed));
+			CHECK(!atomic_load(&call.done));
 		}
-		call_serve(&call);
+		serve(&call);
 		test_join(call.thread);
-		call_check(&call);
+		check_served(&call);
 	}
 }
 
-static void *wait_out(void *argument)
+static void *run_and_linger(void *call)
 {
-	struct call *call = argument;
-	duct_time deadline = duct_after_ms(30);
-
-	call->status = duct_recv_until(call->pair.rx, &call->message, deadline, NULL);
-	CHECK(duct_now() >= deadline);
-	atomic_store(&call->completed, true);
+	test_call_run(call);
 	/* So that the thread can be signalled until the test is done with it. */
 	while (!atomic_load(&may_go))
 		test_pause();
@@ -322,16 +240,16 @@ static void *wait_out(void *argument)
 /* Signals neither shorten nor lengthen a wait with a deadline. */
 TEST(signal, does_not_move_a_deadline, 10)
 {
-	struct call call = { .pair = test_pair_new(sizeof(int), 1) };
+	struct test_call call = { .action = RECV_UNTIL, .pair = test_pair_new(sizeof(int), 1), .deadline = duct_after_ms(30) };
 
 	catch_signals();
 	atomic_store(&may_go, false);
-	call.thread = test_start(wait_out, &call);
-	while (!atomic_load(&call.completed))
+	call.thread = test_start(run_and_linger, &call);
+	while (!atomic_load(&call.done))
 		interrupt(call.thread);
 	atomic_store(&may_go, true);
-	test_join(call.thread);
-	CHECK_STATUS(call.status, DUCT_TIMEDOUT);
+	CHECK_STATUS(test_call_end(&call), DUCT_TIMEDOUT);
+	CHECK(call.ended >= call.deadline);
 	test_pair_free(&call.pair);
 }
 
@@ -408,7 +326,7 @@ TEST(error_number, is_left_alone_without_memory, 5)
 {
 	duct_channel *channel = NULL;
 
-	if (UNDER_SANITIZER)
+	if (TEST_SANITIZED) /* which stops a program that asks for far too much memory */
 		return;
 	LEAVES_ERRNO(CHECK_STATUS(duct_anycast_new(&channel, (size_t)1 << 40, 1 << 20, NULL), DUCT_NOMEM));
 	CHECK(channel == NULL);

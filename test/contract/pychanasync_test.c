@@ -114,52 +114,25 @@ TEST(pychanasync, nowait_tells_full_and_empty, 5)
 	test_pair_free(&pair);
 }
 
-struct peer {
-	duct_sender *tx;
-	duct_receiver *rx;
-	int item;
-	duct_status status;
-};
-
-static void *push_one(void *argument)
-{
-	struct peer *peer = argument;
-
-	peer->status = duct_send(peer->tx, &peer->item);
-	return NULL;
-}
-
-static void *pull_one(void *argument)
-{
-	struct peer *peer = argument;
-
-	peer->status = duct_recv(peer->rx, &peer->item);
-	return NULL;
-}
-
 /* Unbuffered, they fail while nobody waits, and meet whoever does. */
 TEST(pychanasync, nowait_works_unbuffered, 5)
 {
 	struct test_pair pair = test_pair_new(sizeof(int), 0);
-	struct peer peer = { pair.tx, pair.rx, -1, DUCT_INVALID };
-	pthread_t thread;
+	struct test_call call;
 	int item = 9;
 
 	CHECK_STATUS(duct_try_send(pair.tx, &item), DUCT_FULL);
 	CHECK_STATUS(duct_try_recv(pair.rx, &item), DUCT_EMPTY);
-	thread = test_start(pull_one, &peer);
+	test_recv_start(&call, pair.rx);
 	AWAIT(duct_channel_waiting_receivers(pair.channel) == 1);
 	CHECK_STATUS(duct_try_send(pair.tx, &item), DUCT_OK);
-	test_join(thread);
-	CHECK_STATUS(peer.status, DUCT_OK);
-	CHECK(peer.item == 9);
-	peer.item = 8;
-	thread = test_start(push_one, &peer);
+	CHECK_STATUS(test_call_end(&call), DUCT_OK);
+	CHECK(call.message == 9);
+	test_send_start(&call, pair.tx, 8);
 	AWAIT(duct_channel_waiting_senders(pair.channel) == 1);
 	CHECK_STATUS(duct_try_recv(pair.rx, &item), DUCT_OK);
 	CHECK(item == 8);
-	test_join(thread);
-	CHECK_STATUS(peer.status, DUCT_OK);
+	CHECK_STATUS(test_call_end(&call), DUCT_OK);
 	test_pair_free(&pair);
 }
 
@@ -167,14 +140,12 @@ TEST(pychanasync, nowait_works_unbuffered, 5)
 TEST(pychanasync, a_pull_refills_from_the_oldest_push, 5)
 {
 	struct test_pair pair = test_pair_new(sizeof(int), 1);
-	struct peer peers[3];
-	pthread_t threads[3];
+	struct test_call pushes[3];
 	int item;
 
 	CHECK_STATUS(duct_send(pair.tx, &(int){ 0 }), DUCT_OK);
 	for (size_t n = 0; n < 3; n++) {
-		peers[n] = (struct peer){ pair.tx, NULL, (int)n + 1, DUCT_INVALID };
-		threads[n] = test_start(push_one, &peers[n]);
+		test_send_start(&pushes[n], pair.tx, (int)n + 1);
 		AWAIT(duct_channel_waiting_senders(pair.channel) == n + 1);
 	}
 	for (int n = 0; n < 4; n++) {
@@ -184,8 +155,7 @@ TEST(pychanasync, a_pull_refills_from_the_oldest_push, 5)
 			CHECK_STATUS(duct_try_recv(pair.rx, &item), DUCT_OK);
 		CHECK(item == n);
 		if (n < 3) {
-			test_join(threads[n]);
-			CHECK_STATUS(peers[n].status, DUCT_OK);
+			CHECK_STATUS(test_call_end(&pushes[n]), DUCT_OK);
 			CHECK(duct_channel_is_full(pair.channel));
 			CHECK(duct_channel_waiting_senders(pair.channel) == 2 - (size_t)n);
 		}
@@ -198,13 +168,14 @@ TEST(pychanasync, close_ends_parked_pushes_and_pulls, 5)
 {
 	for (int pulls = 0; pulls < 2; pulls++) {
 		struct test_pair pair = test_pair_new(sizeof(int), 0);
-		struct peer peers[3];
-		pthread_t threads[3];
+		struct test_call calls[3];
 		int item;
 
 		for (size_t n = 0; n < 3; n++) {
-			peers[n] = (struct peer){ pair.tx, pair.rx, -1, DUCT_INVALID };
-			threads[n] = test_start(pulls ? pull_one : push_one, &peers[n]);
+			if (pulls)
+				test_recv_start(&calls[n], pair.rx);
+			else
+				test_send_start(&calls[n], pair.tx, -1);
 		}
 		if (pulls)
 			AWAIT(duct_channel_waiting_receivers(pair.channel) == 3);
@@ -212,10 +183,8 @@ TEST(pychanasync, close_ends_parked_pushes_and_pulls, 5)
 			AWAIT(duct_channel_waiting_senders(pair.channel) == 3);
 		duct_channel_close(pair.channel, 0);
 		duct_channel_close(pair.channel, 0);
-		for (size_t n = 0; n < 3; n++) {
-			test_join(threads[n]);
-			CHECK_STATUS(peers[n].status, DUCT_CLOSED);
-		}
+		for (size_t n = 0; n < 3; n++)
+			CHECK_STATUS(test_call_end(&calls[n]), DUCT_CLOSED);
 		CHECK_STATUS(duct_recv(pair.rx, &item), DUCT_CLOSED);
 		CHECK_STATUS(duct_try_recv(pair.rx, &item), DUCT_CLOSED);
 		CHECK_STATUS(duct_send(pair.tx, &item), DUCT_CLOSED);

@@ -8,100 +8,8 @@
 #include "harness.h"
 
 #include <stdatomic.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 static const size_t capacities[] = { 0, 1, 2, 3, 100 };
-
-/* What a thread does. */
-enum action { SEND, RECV, SENDER_WAIT, RECEIVER_WAIT };
-
-/* One blocking call in a thread of its own. */
-struct call {
-	enum action action;
-	duct_sender *tx;
-	duct_receiver *rx;
-	void *message;
-	duct_time deadline;
-	duct_cancel *cancel;
-	duct_status status;
-	atomic_int thread_id;
-	atomic_bool done;
-	pthread_t thread;
-};
-
-static void *make_call(void *argument)
-{
-	struct call *call = argument;
-
-	atomic_store(&call->thread_id, (int)syscall(SYS_gettid));
-	if (call->action == SEND)
-		call->status = duct_send_until(call->tx, call->message, call->deadline, call->cancel);
-	else if (call->action == RECV)
-		call->status = duct_recv_until(call->rx, call->message, call->deadline, call->cancel);
-	else if (call->action == SENDER_WAIT)
-		call->status = duct_sender_wait(call->tx, call->deadline, call->cancel);
-	else
-		call->status = duct_receiver_wait(call->rx, call->deadline, call->cancel);
-	atomic_store(&call->done, true);
-	return NULL;
-}
-
-static void call_start(struct call *call, enum action action, const struct test_pair *pair, void *message)
-{
-	call->action = action;
-	call->tx = pair->tx;
-	call->rx = pair->rx;
-	call->message = message;
-	call->deadline = DUCT_FOREVER;
-	call->cancel = NULL;
-	call->status = DUCT_INVALID;
-	atomic_init(&call->thread_id, 0);
-	atomic_init(&call->done, false);
-	call->thread = test_start(make_call, call);
-}
-
-static duct_status call_end(struct call *call)
-{
-	test_join(call->thread);
-	return call->status;
-}
-
-/* Whether the thread of the call sleeps, as the system tells it; where it does not tell, a call is taken to sleep. */
-static bool sleeps(struct call *call)
-{
-	int id = atomic_load(&call->thread_id);
-	char path[64], state = 'S';
-	FILE *file;
-
-	if (id == 0)
-		return false;
-	snprintf(path, sizeof path, "/proc/self/task/%d/stat", id);
-	file = fopen(path, "r");
-	if (file != NULL) {
-		if (fscanf(file, "%*d (%*[^)]) %c", &state) != 1)
-			state = 'S';
-		fclose(file);
-	}
-	return state == 'S';
-}
-
-/* Until the thread of the call has slept for some moments on end: then it sleeps in the call, not on the way to it. */
-static void await_asleep(struct call *call)
-{
-	for (int moments = 0; moments < 5; test_pause())
-		moments = sleeps(call) ? moments + 1 : 0;
-}
-
-/* Sends 0, 1, 2... until the channel is full. */
-static int fill(duct_sender *tx)
-{
-	int next = 0;
-
-	while (duct_try_send(tx, &next) == DUCT_OK)
-		next++;
-	return next;
-}
 
 /* ---- Rendezvous -------------------------------------------------------------------------------------------------------- */
 
@@ -109,22 +17,22 @@ static int fill(duct_sender *tx)
 TEST(rendezvous, is_always_full_and_empty, 5)
 {
 	struct test_pair pair = test_pair_new(sizeof(int), 0);
-	struct call call;
-	int out = 3, in = -1;
+	struct test_call call;
+	int in;
 
 	for (int who = 0; who < 2; who++) {
 		CHECK(duct_channel_len(pair.channel) == 0 && duct_channel_capacity(pair.channel) == 0);
 		CHECK(duct_channel_is_full(pair.channel) && duct_channel_is_empty(pair.channel));
-		call_start(&call, who ? SEND : RECV, &pair, who ? &out : &in);
+		test_call_start(&call, who ? SEND : RECV, &pair, who ? 3 : -1, DUCT_FOREVER, NULL);
 		AWAIT(duct_channel_waiting_senders(pair.channel) + duct_channel_waiting_receivers(pair.channel) == 1);
 		CHECK(duct_channel_len(pair.channel) == 0);
 		CHECK(duct_channel_is_full(pair.channel) && duct_channel_is_empty(pair.channel));
 		if (who)
 			CHECK_STATUS(duct_recv(pair.rx, &in), DUCT_OK);
 		else
-			CHECK_STATUS(duct_send(pair.tx, &out), DUCT_OK);
-		CHECK_STATUS(call_end(&call), DUCT_OK);
-		CHECK(in == 3);
+			CHECK_STATUS(duct_send(pair.tx, &(int){ 3 }), DUCT_OK);
+		CHECK_STATUS(test_call_end(&call), DUCT_OK);
+		CHECK((who ? in : call.message) == 3);
 	}
 	CHECK(duct_channel_len(pair.channel) == 0);
 	test_pair_free(&pair);
@@ -152,6 +60,12 @@ struct padded {
 	char letters[7];
 };
 
+static void start_bytes(struct test_call *call, enum test_action action, const struct test_pair *pair, unsigned char *bytes)
+{
+	*call = (struct test_call){ .action = action, .pair = *pair, .memory = bytes };
+	call->thread = test_start(test_call_run, call);
+}
+
 /* The tries meet a thread that waits, in both directions, for messages of several types. */
 TEST(rendezvous, try_meets_a_thread_that_waits, 5)
 {
@@ -160,22 +74,22 @@ TEST(rendezvous, try_meets_a_thread_that_waits, 5)
 	for (size_t s = 0; s < ARRAY_LEN(sizes); s++) {
 		struct test_pair pair = test_pair_new(sizes[s], 0);
 		unsigned char out[1000], in[1000];
-		struct call call;
+		struct test_call call;
 
 		memset(out, 0xC3, sizeof out);
 		memset(in, 0, sizeof in);
-		call_start(&call, RECV, &pair, in);
+		start_bytes(&call, RECV, &pair, in);
 		AWAIT(duct_channel_waiting_receivers(pair.channel) == 1);
 		CHECK_STATUS(duct_try_send(pair.tx, out), DUCT_OK);
 		CHECK_STATUS(duct_try_send(pair.tx, out), DUCT_FULL);
-		CHECK_STATUS(call_end(&call), DUCT_OK);
+		CHECK_STATUS(test_call_end(&call), DUCT_OK);
 		CHECK(memcmp(in, out, sizes[s]) == 0 && (sizes[s] == sizeof in || in[sizes[s]] == 0));
 		memset(in, 0, sizeof in);
-		call_start(&call, SEND, &pair, out);
+		start_bytes(&call, SEND, &pair, out);
 		AWAIT(duct_channel_waiting_senders(pair.channel) == 1);
 		CHECK_STATUS(duct_try_recv(pair.rx, in), DUCT_OK);
 		CHECK_STATUS(duct_try_recv(pair.rx, in), DUCT_EMPTY);
-		CHECK_STATUS(call_end(&call), DUCT_OK);
+		CHECK_STATUS(test_call_end(&call), DUCT_OK);
 		CHECK(memcmp(in, out, sizes[s]) == 0 && (sizes[s] == sizeof in || in[sizes[s]] == 0));
 		test_pair_free(&pair);
 	}
@@ -185,10 +99,10 @@ TEST(rendezvous, try_meets_a_thread_that_waits, 5)
 TEST(rendezvous, send_waits_for_the_receive, 5)
 {
 	struct test_pair pair = test_pair_new(sizeof(int), 0);
-	struct call call;
-	int out = 3, in = -1;
+	struct test_call call;
+	int in = -1;
 
-	call_start(&call, SEND, &pair, &out);
+	test_send_start(&call, pair.tx, 3);
 	AWAIT(duct_channel_waiting_senders(pair.channel) == 1);
 	for (int moment = 0; moment < 20; moment++) {
 		test_pause();
@@ -196,7 +110,7 @@ TEST(rendezvous, send_waits_for_the_receive, 5)
 	}
 	CHECK_STATUS(duct_recv(pair.rx, &in), DUCT_OK);
 	CHECK(in == 3);
-	CHECK_STATUS(call_end(&call), DUCT_OK);
+	CHECK_STATUS(test_call_end(&call), DUCT_OK);
 	test_pair_free(&pair);
 }
 
@@ -204,14 +118,13 @@ TEST(rendezvous, send_waits_for_the_receive, 5)
 TEST(rendezvous, message_is_there_when_send_returns, 5)
 {
 	struct test_pair pair = test_pair_new(sizeof(int), 0);
-	struct call call;
-	int in = -1;
+	struct test_call call;
 
-	call_start(&call, RECV, &pair, &in);
+	test_recv_start(&call, pair.rx);
 	CHECK_STATUS(duct_send(pair.tx, &(int){ 4 }), DUCT_OK);
 	duct_channel_close(pair.channel, 0);
-	CHECK_STATUS(call_end(&call), DUCT_OK);
-	CHECK(in == 4);
+	CHECK_STATUS(test_call_end(&call), DUCT_OK);
+	CHECK(call.message == 4);
 	test_pair_free(&pair);
 }
 
@@ -219,15 +132,14 @@ TEST(rendezvous, message_is_there_when_send_returns, 5)
 TEST(rendezvous, a_send_that_timed_out_left_nothing, 5)
 {
 	struct test_pair pair = test_pair_new(sizeof(int), 0);
-	struct call call;
-	int in = -1;
+	struct test_call call;
 
 	CHECK_STATUS(duct_send_until(pair.tx, &(int){ 1 }, duct_after_ms(2), NULL), DUCT_TIMEDOUT);
-	call_start(&call, RECV, &pair, &in);
+	test_recv_start(&call, pair.rx);
 	AWAIT(duct_channel_waiting_receivers(pair.channel) == 1);
 	CHECK_STATUS(duct_send(pair.tx, &(int){ 2 }), DUCT_OK);
-	CHECK_STATUS(call_end(&call), DUCT_OK);
-	CHECK(in == 2);
+	CHECK_STATUS(test_call_end(&call), DUCT_OK);
+	CHECK(call.message == 2);
 	test_pair_free(&pair);
 }
 
@@ -314,17 +226,17 @@ TEST(receiver_wait, ends_when_a_message_comes, 5)
 {
 	for (size_t i = 0; i < ARRAY_LEN(capacities); i++) {
 		struct test_pair pair = test_pair_new(sizeof(int), capacities[i]);
-		struct call waiter, sender;
-		int out = 6, in;
+		struct test_call waiter, sender;
+		int in;
 
-		call_start(&waiter, RECEIVER_WAIT, &pair, NULL);
-		await_asleep(&waiter);
+		test_call_start(&waiter, RECEIVER_WAIT, &pair, 0, DUCT_FOREVER, NULL);
+		test_call_await_asleep(&waiter);
 		CHECK(!atomic_load(&waiter.done));
-		call_start(&sender, SEND, &pair, &out);
-		CHECK_STATUS(call_end(&waiter), DUCT_OK);
+		test_send_start(&sender, pair.tx, 6);
+		CHECK_STATUS(test_call_end(&waiter), DUCT_OK);
 		CHECK_STATUS(duct_try_recv(pair.rx, &in), DUCT_OK);
 		CHECK(in == 6);
-		CHECK_STATUS(call_end(&sender), DUCT_OK);
+		CHECK_STATUS(test_call_end(&sender), DUCT_OK);
 		CHECK_STATUS(duct_try_recv(pair.rx, &in), DUCT_EMPTY);
 		test_pair_free(&pair);
 	}
@@ -335,17 +247,17 @@ TEST(sender_wait, ends_when_room_comes, 5)
 {
 	for (size_t i = 0; i < ARRAY_LEN(capacities); i++) {
 		struct test_pair pair = test_pair_new(sizeof(int), capacities[i]);
-		struct call waiter, receiver;
-		int in = -1, queued = fill(pair.tx);
+		struct test_call waiter, receiver;
+		int queued = test_fill(pair.tx);
 
-		call_start(&waiter, SENDER_WAIT, &pair, NULL);
-		await_asleep(&waiter);
+		test_call_start(&waiter, SENDER_WAIT, &pair, 0, DUCT_FOREVER, NULL);
+		test_call_await_asleep(&waiter);
 		CHECK(!atomic_load(&waiter.done));
-		call_start(&receiver, RECV, &pair, &in);
-		CHECK_STATUS(call_end(&waiter), DUCT_OK);
+		test_recv_start(&receiver, pair.rx);
+		CHECK_STATUS(test_call_end(&waiter), DUCT_OK);
 		CHECK_STATUS(duct_try_send(pair.tx, &queued), DUCT_OK);
-		CHECK_STATUS(call_end(&receiver), DUCT_OK);
-		CHECK(in == 0);
+		CHECK_STATUS(test_call_end(&receiver), DUCT_OK);
+		CHECK(receiver.message == 0);
 		CHECK(duct_channel_len(pair.channel) == capacities[i]);
 		test_pair_free(&pair);
 	}
@@ -355,27 +267,27 @@ TEST(sender_wait, ends_when_room_comes, 5)
 TEST(wait, at_capacity_0_finds_a_partner_that_sleeps, 5)
 {
 	struct test_pair pair = test_pair_new(sizeof(int), 0);
-	struct call call;
-	int out = 6, in = -1;
+	struct test_call call;
+	int in = -1;
 
 	CHECK_STATUS(duct_receiver_wait(pair.rx, 0, NULL), DUCT_TIMEDOUT);
 	CHECK_STATUS(duct_sender_wait(pair.tx, 0, NULL), DUCT_TIMEDOUT);
-	call_start(&call, SEND, &pair, &out);
+	test_send_start(&call, pair.tx, 6);
 	AWAIT(duct_channel_waiting_senders(pair.channel) == 1);
 	CHECK_STATUS(duct_receiver_wait(pair.rx, 0, NULL), DUCT_OK);
 	CHECK_STATUS(duct_receiver_wait(pair.rx, DUCT_FOREVER, NULL), DUCT_OK);
 	CHECK_STATUS(duct_sender_wait(pair.tx, 0, NULL), DUCT_TIMEDOUT);
 	CHECK_STATUS(duct_try_recv(pair.rx, &in), DUCT_OK);
 	CHECK(in == 6);
-	CHECK_STATUS(call_end(&call), DUCT_OK);
-	call_start(&call, RECV, &pair, &in);
+	CHECK_STATUS(test_call_end(&call), DUCT_OK);
+	test_recv_start(&call, pair.rx);
 	AWAIT(duct_channel_waiting_receivers(pair.channel) == 1);
 	CHECK_STATUS(duct_sender_wait(pair.tx, 0, NULL), DUCT_OK);
 	CHECK_STATUS(duct_sender_wait(pair.tx, DUCT_FOREVER, NULL), DUCT_OK);
 	CHECK_STATUS(duct_receiver_wait(pair.rx, 0, NULL), DUCT_TIMEDOUT);
 	CHECK_STATUS(duct_try_send(pair.tx, &(int){ 7 }), DUCT_OK);
-	CHECK_STATUS(call_end(&call), DUCT_OK);
-	CHECK(in == 7);
+	CHECK_STATUS(test_call_end(&call), DUCT_OK);
+	CHECK(call.message == 7);
 	test_pair_free(&pair);
 }
 
@@ -383,19 +295,19 @@ TEST(wait, at_capacity_0_finds_a_partner_that_sleeps, 5)
 TEST(wait, on_both_sides_does_not_meet_at_capacity_0, 5)
 {
 	struct test_pair pair = test_pair_new(sizeof(int), 0);
-	struct call sender, receiver;
+	struct test_call sender, receiver;
 	int message;
 
-	call_start(&sender, SENDER_WAIT, &pair, NULL);
-	call_start(&receiver, RECEIVER_WAIT, &pair, NULL);
-	await_asleep(&sender);
-	await_asleep(&receiver);
+	test_call_start(&sender, SENDER_WAIT, &pair, 0, DUCT_FOREVER, NULL);
+	test_call_start(&receiver, RECEIVER_WAIT, &pair, 0, DUCT_FOREVER, NULL);
+	test_call_await_asleep(&sender);
+	test_call_await_asleep(&receiver);
 	CHECK(!atomic_load(&sender.done) && !atomic_load(&receiver.done));
 	CHECK_STATUS(duct_try_send(pair.tx, &(int){ 1 }), DUCT_FULL);
 	CHECK_STATUS(duct_try_recv(pair.rx, &message), DUCT_EMPTY);
 	duct_channel_close(pair.channel, 0);
-	CHECK_STATUS(call_end(&sender), DUCT_CLOSED);
-	CHECK_STATUS(call_end(&receiver), DUCT_CLOSED);
+	CHECK_STATUS(test_call_end(&sender), DUCT_CLOSED);
+	CHECK_STATUS(test_call_end(&receiver), DUCT_CLOSED);
 	test_pair_free(&pair);
 }
 
@@ -406,30 +318,32 @@ enum ending { BY_CLOSE, BY_OWN_CLOSE, BY_OWN_FREE, BY_CANCEL, BY_NO_RECEIVERS };
 TEST(wait, ends_as_the_send_or_receive_would, 10)
 {
 	static const struct {
-		enum action action;
+		enum test_action action;
 		enum ending ending;
 		duct_status status;
 	} cases[] = {
-		{ SENDER_WAIT, BY_CLOSE, DUCT_CLOSED }, { SENDER_WAIT, BY_OWN_CLOSE, DUCT_CLOSED },
-		{ SENDER_WAIT, BY_OWN_FREE, DUCT_CLOSED }, { SENDER_WAIT, BY_CANCEL, DUCT_CANCELED },
-		{ SENDER_WAIT, BY_NO_RECEIVERS, DUCT_NO_RECEIVERS }, { RECEIVER_WAIT, BY_CLOSE, DUCT_CLOSED },
-		{ RECEIVER_WAIT, BY_OWN_CLOSE, DUCT_CLOSED }, { RECEIVER_WAIT, BY_OWN_FREE, DUCT_CLOSED },
+		{ SENDER_WAIT, BY_CLOSE, DUCT_CLOSED },
+		{ SENDER_WAIT, BY_OWN_CLOSE, DUCT_CLOSED },
+		{ SENDER_WAIT, BY_OWN_FREE, DUCT_CLOSED },
+		{ SENDER_WAIT, BY_CANCEL, DUCT_CANCELED },
+		{ SENDER_WAIT, BY_NO_RECEIVERS, DUCT_NO_RECEIVERS },
+		{ RECEIVER_WAIT, BY_CLOSE, DUCT_CLOSED },
+		{ RECEIVER_WAIT, BY_OWN_CLOSE, DUCT_CLOSED },
+		{ RECEIVER_WAIT, BY_OWN_FREE, DUCT_CLOSED },
 		{ RECEIVER_WAIT, BY_CANCEL, DUCT_CANCELED },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(capacities); i++) {
 		for (size_t c = 0; c < ARRAY_LEN(cases); c++) {
 			struct test_pair pair = test_pair_new(sizeof(int), capacities[i]);
-			struct call call;
+			struct test_call call;
 			duct_cancel *cancel;
 
 			CHECK_STATUS(duct_cancel_new(&cancel, NULL, DUCT_FOREVER), DUCT_OK);
 			if (cases[c].action == SENDER_WAIT)
-				fill(pair.tx);
-			call = (struct call){ .action = cases[c].action, .tx = pair.tx, .rx = pair.rx, .deadline = DUCT_FOREVER,
-				.cancel = cancel };
-			call.thread = test_start(make_call, &call);
-			await_asleep(&call);
+				test_fill(pair.tx);
+			test_call_start(&call, cases[c].action, &pair, 0, DUCT_FOREVER, cancel);
+			test_call_await_asleep(&call);
 			CHECK(!atomic_load(&call.done));
 			switch (cases[c].ending) {
 			case BY_CLOSE:
@@ -457,9 +371,8 @@ TEST(wait, ends_as_the_send_or_receive_would, 10)
 				}
 				break;
 			}
-			CHECK_STATUS(call_end(&call), cases[c].status);
-			CHECK(duct_channel_waiting_senders(pair.channel) == 0);
-			CHECK(duct_channel_waiting_receivers(pair.channel) == 0);
+			CHECK_STATUS(test_call_end(&call), cases[c].status);
+			CHECK(test_pair_is_quiet(&pair));
 			duct_cancel_free(cancel);
 			test_pair_free(&pair);
 		}
@@ -472,14 +385,12 @@ TEST(wait, runs_out_of_time, 5)
 	for (size_t i = 0; i < ARRAY_LEN(capacities); i++) {
 		struct test_pair pair = test_pair_new(sizeof(int), capacities[i]);
 		duct_time deadline;
-		int message;
 
-		fill(pair.tx);
+		test_fill(pair.tx);
 		deadline = duct_after_ms(3);
 		CHECK_STATUS(duct_sender_wait(pair.tx, deadline, NULL), DUCT_TIMEDOUT);
 		CHECK(duct_now() >= deadline);
-		while (duct_try_recv(pair.rx, &message) == DUCT_OK)
-			;
+		test_drain(pair.rx);
 		deadline = duct_after_ms(3);
 		CHECK_STATUS(duct_receiver_wait(pair.rx, deadline, NULL), DUCT_TIMEDOUT);
 		CHECK(duct_now() >= deadline);
@@ -542,22 +453,21 @@ TEST(receiver_wait, that_leaves_the_message_passes_it_on, 10)
 	for (size_t i = 0; i < ARRAY_LEN(capacities); i++) {
 		for (int round = 0; round < 20; round++) {
 			struct test_pair pair = test_pair_new(sizeof(int), capacities[i]);
-			struct call waiters[2], receiver;
-			int in = -1;
+			struct test_call waiters[2], receiver;
 
 			for (int w = 0; w < 2; w++) {
-				call_start(&waiters[w], RECEIVER_WAIT, &pair, NULL);
+				test_call_start(&waiters[w], RECEIVER_WAIT, &pair, 0, DUCT_FOREVER, NULL);
 				if (round % 2 == 0)
-					await_asleep(&waiters[w]);
+					test_call_await_asleep(&waiters[w]);
 			}
-			call_start(&receiver, RECV, &pair, &in);
+			test_recv_start(&receiver, pair.rx);
 			AWAIT(duct_channel_waiting_receivers(pair.channel) >= 1);
 			CHECK_STATUS(duct_send(pair.tx, &(int){ 8 }), DUCT_OK);
-			CHECK_STATUS(call_end(&receiver), DUCT_OK);
-			CHECK(in == 8);
+			CHECK_STATUS(test_call_end(&receiver), DUCT_OK);
+			CHECK(receiver.message == 8);
 			duct_channel_close(pair.channel, 0);
 			for (int w = 0; w < 2; w++) {
-				duct_status status = call_end(&waiters[w]);
+				duct_status status = test_call_end(&waiters[w]);
 
 				CHECK(status == DUCT_OK || status == DUCT_CLOSED);
 			}

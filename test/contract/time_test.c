@@ -12,48 +12,6 @@ static const size_t capacities[] = { 0, 1, 2, 3, 100 };
 
 enum { SECOND = 1000000000 };
 
-struct call {
-	duct_sender *tx;
-	duct_receiver *rx;
-	int message;
-	duct_time deadline;
-	duct_status status;
-	duct_time ended;
-	pthread_t thread;
-};
-
-static void *make_call(void *argument)
-{
-	struct call *call = argument;
-
-	call->status = call->tx != NULL ? duct_send_until(call->tx, &call->message, call->deadline, NULL)
-	                                : duct_recv_until(call->rx, &call->message, call->deadline, NULL);
-	call->ended = duct_now();
-	return NULL;
-}
-
-static void call_start(struct call *call, duct_sender *tx, duct_receiver *rx, int message, duct_time deadline)
-{
-	*call = (struct call){ .tx = tx, .rx = rx, .message = message, .deadline = deadline, .status = DUCT_INVALID };
-	call->thread = test_start(make_call, call);
-}
-
-static duct_status call_end(struct call *call)
-{
-	test_join(call->thread);
-	return call->status;
-}
-
-/* Sends 0, 1, 2... until the channel is full. */
-static int fill(duct_sender *tx)
-{
-	int next = 0;
-
-	while (duct_try_send(tx, &next) == DUCT_OK)
-		next++;
-	return next;
-}
-
 /* ---- The clock --------------------------------------------------------------------------------------------------------- */
 
 /* Now is CLOCK_MONOTONIC in nanoseconds, and never goes back. */
@@ -161,7 +119,7 @@ TEST(deadline, is_never_early, 5)
 			deadline = duct_after_ns(durations[d]);
 			CHECK_STATUS(duct_recv_until(pair.rx, &message, deadline, NULL), DUCT_TIMEDOUT);
 			CHECK(duct_now() >= deadline);
-			fill(pair.tx);
+			test_fill(pair.tx);
 			deadline = duct_after_ns(durations[d]);
 			CHECK_STATUS(duct_send_until(pair.tx, &message, deadline, NULL), DUCT_TIMEDOUT);
 			CHECK(duct_now() >= deadline);
@@ -175,12 +133,12 @@ TEST(deadline, at_the_turn_of_a_second_is_met, 10)
 {
 	struct test_pair pair = test_pair_new(sizeof(int), 1);
 	duct_time turn = (duct_after_ms(20) / SECOND + 1) * SECOND;
-	struct call calls[3];
+	struct test_call calls[3];
 
 	for (int c = 0; c < 3; c++)
-		call_start(&calls[c], NULL, pair.rx, -1, turn - 1 + c);
+		test_call_start(&calls[c], RECV_UNTIL, &pair, -1, turn - 1 + c, NULL);
 	for (int c = 0; c < 3; c++) {
-		CHECK_STATUS(call_end(&calls[c]), DUCT_TIMEDOUT);
+		CHECK_STATUS(test_call_end(&calls[c]), DUCT_TIMEDOUT);
 		CHECK(calls[c].ended >= turn - 1 + c);
 	}
 	test_pair_free(&pair);
@@ -194,22 +152,22 @@ TEST(deadline, far_away_waits, 5)
 	for (size_t d = 0; d < ARRAY_LEN(deadlines); d++) {
 		for (size_t i = 0; i < 2; i++) {
 			struct test_pair pair = test_pair_new(sizeof(int), capacities[i]);
-			struct call call;
+			struct test_call call;
 			int message;
 
-			call_start(&call, NULL, pair.rx, -1, deadlines[d]);
+			test_call_start(&call, RECV_UNTIL, &pair, -1, deadlines[d], NULL);
 			AWAIT(duct_channel_waiting_receivers(pair.channel) == 1);
 			for (int moment = 0; moment < 5; moment++)
 				test_pause();
 			CHECK(duct_channel_waiting_receivers(pair.channel) == 1);
 			CHECK_STATUS(duct_send(pair.tx, &(int){ 2 }), DUCT_OK);
-			CHECK_STATUS(call_end(&call), DUCT_OK);
+			CHECK_STATUS(test_call_end(&call), DUCT_OK);
 			CHECK(call.message == 2);
-			fill(pair.tx);
-			call_start(&call, pair.tx, NULL, 3, deadlines[d]);
+			test_fill(pair.tx);
+			test_call_start(&call, SEND_UNTIL, &pair, 3, deadlines[d], NULL);
 			AWAIT(duct_channel_waiting_senders(pair.channel) == 1);
 			CHECK_STATUS(duct_recv(pair.rx, &message), DUCT_OK);
-			CHECK_STATUS(call_end(&call), DUCT_OK);
+			CHECK_STATUS(test_call_end(&call), DUCT_OK);
 			test_pair_free(&pair);
 		}
 	}
@@ -249,19 +207,19 @@ TEST(recv_until, tells_out_of_time_from_closed, 5)
 {
 	for (size_t i = 0; i < ARRAY_LEN(capacities); i++) {
 		struct test_pair pair = test_pair_new(sizeof(int), capacities[i]);
-		struct call call;
+		struct test_call call;
 		int message = -1;
 
 		CHECK_STATUS(duct_recv_until(pair.rx, &message, duct_after_ms(2), NULL), DUCT_TIMEDOUT);
 		CHECK(message == -1);
-		call_start(&call, NULL, pair.rx, -1, duct_after_s(100));
+		test_call_start(&call, RECV_UNTIL, &pair, -1, duct_after_s(100), NULL);
 		CHECK_STATUS(duct_send(pair.tx, &(int){ 7 }), DUCT_OK);
-		CHECK_STATUS(call_end(&call), DUCT_OK);
+		CHECK_STATUS(test_call_end(&call), DUCT_OK);
 		CHECK(call.message == 7);
-		call_start(&call, NULL, pair.rx, -1, duct_after_s(100));
+		test_call_start(&call, RECV_UNTIL, &pair, -1, duct_after_s(100), NULL);
 		AWAIT(duct_channel_waiting_receivers(pair.channel) == 1);
 		duct_channel_close(pair.channel, 0);
-		CHECK_STATUS(call_end(&call), DUCT_CLOSED);
+		CHECK_STATUS(test_call_end(&call), DUCT_CLOSED);
 		CHECK_STATUS(duct_recv_until(pair.rx, &message, 0, NULL), DUCT_CLOSED);
 		test_pair_free(&pair);
 	}
@@ -272,21 +230,21 @@ TEST(send_until, tells_out_of_time_from_closed, 5)
 {
 	for (size_t i = 0; i < ARRAY_LEN(capacities); i++) {
 		struct test_pair pair = test_pair_new(sizeof(int), capacities[i]);
-		struct call call;
-		int message, queued = fill(pair.tx);
+		struct test_call call;
+		int message, queued = test_fill(pair.tx);
 
 		CHECK_STATUS(duct_send_until(pair.tx, &(int){ 1000 }, duct_after_ms(2), NULL), DUCT_TIMEDOUT);
-		call_start(&call, pair.tx, NULL, queued, duct_after_s(100));
+		test_call_start(&call, SEND_UNTIL, &pair, queued, duct_after_s(100), NULL);
 		for (int n = 0; n <= queued; n++) {
 			CHECK_STATUS(duct_recv(pair.rx, &message), DUCT_OK);
 			CHECK(message == n);
 		}
-		CHECK_STATUS(call_end(&call), DUCT_OK);
-		fill(pair.tx);
-		call_start(&call, pair.tx, NULL, 1000, duct_after_s(100));
+		CHECK_STATUS(test_call_end(&call), DUCT_OK);
+		test_fill(pair.tx);
+		test_call_start(&call, SEND_UNTIL, &pair, 1000, duct_after_s(100), NULL);
 		AWAIT(duct_channel_waiting_senders(pair.channel) == 1);
 		duct_channel_close(pair.channel, 0);
-		CHECK_STATUS(call_end(&call), DUCT_CLOSED);
+		CHECK_STATUS(test_call_end(&call), DUCT_CLOSED);
 		CHECK_STATUS(duct_send_until(pair.tx, &message, 0, NULL), DUCT_CLOSED);
 		test_pair_free(&pair);
 	}
@@ -340,14 +298,16 @@ TEST(deadline, on_both_sides_loses_nothing, 30)
 TEST(deadline, costs_no_processor_time_while_waiting, 10)
 {
 	struct test_pair full = test_pair_new(sizeof(int), 0), empty = test_pair_new(sizeof(int), 0);
-	struct call calls[4];
+	struct test_call calls[4];
 	int64_t before, used;
 
 	before = test_cpu_time();
+	for (int c = 0; c < 4; c += 2) {
+		test_call_start(&calls[c], RECV_UNTIL, &empty, -1, duct_after_ms(200), NULL);
+		test_call_start(&calls[c + 1], SEND_UNTIL, &full, -1, duct_after_ms(200), NULL);
+	}
 	for (int c = 0; c < 4; c++)
-		call_start(&calls[c], c % 2 ? full.tx : NULL, empty.rx, -1, duct_after_ms(200));
-	for (int c = 0; c < 4; c++)
-		CHECK_STATUS(call_end(&calls[c]), DUCT_TIMEDOUT);
+		CHECK_STATUS(test_call_end(&calls[c]), DUCT_TIMEDOUT);
 	used = test_cpu_time() - before;
 	CHECK(used < 40 * 1000000 * (int64_t)test_time_scale());
 	test_pair_free(&full);

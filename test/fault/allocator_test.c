@@ -172,11 +172,11 @@ TEST(allocator, failing_in_a_discard_discards_nothing, 20)
 	duct_receiver *rx;
 	struct big message = { 0 };
 	long sum = 0, live;
+	const duct_options *options = DUCT_OPTIONS(.drop = sum_drop, .context = &sum, .allocator = &arena.allocator);
 	size_t discarded = 99;
 
 	arena_init(&arena);
-	CHECK_STATUS(duct_anycast_new(&channel, sizeof message, 8,
-	    DUCT_OPTIONS(.drop = sum_drop, .context = &sum, .allocator = &arena.allocator)), DUCT_OK);
+	CHECK_STATUS(duct_anycast_new(&channel, sizeof message, 8, options), DUCT_OK);
 	CHECK_STATUS(duct_sender_new(channel, &tx), DUCT_OK);
 	CHECK_STATUS(duct_receiver_new(channel, &rx), DUCT_OK);
 	for (message.number = 1; message.number <= 5; message.number++)
@@ -205,10 +205,10 @@ TEST(allocator, failing_at_the_end_still_drops_what_is_left, 20)
 	duct_receiver *rx;
 	struct big message = { 0 };
 	long sum = 0;
+	const duct_options *options = DUCT_OPTIONS(.drop = sum_drop, .context = &sum, .allocator = &arena.allocator);
 
 	arena_init(&arena);
-	CHECK_STATUS(duct_anycast_open(&tx, &rx, sizeof message, 8,
-	    DUCT_OPTIONS(.drop = sum_drop, .context = &sum, .allocator = &arena.allocator)), DUCT_OK);
+	CHECK_STATUS(duct_anycast_open(&tx, &rx, sizeof message, 8, options), DUCT_OK);
 	for (message.number = 1; message.number <= 5; message.number++)
 		CHECK_STATUS(duct_send(tx, &message), DUCT_OK);
 	arena_fail(&arena, 1);
@@ -224,13 +224,13 @@ TEST(allocator, is_asked_for_all_that_is_the_channel_s, 20)
 {
 	struct arena arena;
 	struct fault_live before = fault_live(), now;
+	const duct_options *options = DUCT_OPTIONS(.name = "jobs", .allocator = &arena.allocator);
 	duct_channel *channel;
 	duct_sender *tx[3];
 	duct_receiver *rx[3];
 
 	arena_init(&arena);
-	CHECK_STATUS(duct_anycast_new(&channel, sizeof(int), 64, DUCT_OPTIONS(.name = "jobs", .allocator = &arena.allocator)),
-	    DUCT_OK);
+	CHECK_STATUS(duct_anycast_new(&channel, sizeof(int), 64, options), DUCT_OK);
 	for (int k = 0; k < 3; k++) {
 		CHECK_STATUS(duct_sender_new(channel, &tx[k]), DUCT_OK);
 		CHECK_STATUS(duct_receiver_new(channel, &rx[k]), DUCT_OK);

@@ -25,7 +25,7 @@ struct fault_live fault_live(void)
 bool fault_live_same(const struct fault_live *one, const struct fault_live *other)
 {
 	return one->blocks == other->blocks && one->mutexes == other->mutexes && one->conditions == other->conditions &&
-	    one->attributes == other->attributes;
+	       one->attributes == other->attributes;
 }
 
 void fault_begin(long n)

@@ -35,7 +35,7 @@ static void *run_held(void *argument)
 static bool is_inside(struct held *held)
 {
 	return atomic_load(&held->hold) == HOLD_HELD ||
-	    duct_channel_waiting_receivers(held->channel) + duct_channel_waiting_senders(held->channel) > 0;
+	       duct_channel_waiting_receivers(held->channel) + duct_channel_waiting_senders(held->channel) > 0;
 }
 
 /* ---- Ends and channel ------------------------------------------------------------------------------------------------- */

@@ -13,9 +13,9 @@
 
 #include <stdatomic.h>
 
-#define CAPACITY  4
-#define BIG       2000     /* a message for which a discard needs memory */
-#define MANY      40       /* cases, more than need no memory */
+#define CAPACITY 4
+#define BIG 2000 /* a message for which a discard needs memory */
+#define MANY 40  /* cases, more than need no memory */
 #define OUT_VALUE 1000
 #define UNTOUCHED (-1)
 #define NO_CHOICE 77
@@ -57,10 +57,10 @@ static void count_drop(void *message, void *context)
 static void world_init(struct world *world, enum state state)
 {
 	static const int queued[STATES] = { 0, 2, CAPACITY, 2, 0, 2 };
+	const duct_options *options = DUCT_OPTIONS(.drop = count_drop, .context = world);
 
 	memset(world, 0, sizeof *world);
-	CHECK_STATUS(duct_anycast_new(&world->channel, sizeof(struct message), CAPACITY,
-	    DUCT_OPTIONS(.drop = count_drop, .context = world)), DUCT_OK);
+	CHECK_STATUS(duct_anycast_new(&world->channel, sizeof(struct message), CAPACITY, options), DUCT_OK);
 	CHECK_STATUS(duct_sender_new(world->channel, &world->tx), DUCT_OK);
 	CHECK_STATUS(duct_receiver_new(world->channel, &world->rx), DUCT_OK);
 	CHECK_STATUS(duct_cancel_new(&world->cancel, NULL, DUCT_FOREVER), DUCT_OK);
@@ -84,11 +84,13 @@ static void world_init(struct world *world, enum state state)
 
 static struct snapshot look_at(const struct world *world)
 {
-	return (struct snapshot){ .len = duct_channel_len(world->channel), .senders = duct_channel_senders(world->channel),
+	return (struct snapshot){ .len = duct_channel_len(world->channel),
+		.senders = duct_channel_senders(world->channel),
 		.receivers = duct_channel_receivers(world->channel),
 		.waiting_senders = duct_channel_waiting_senders(world->channel),
 		.waiting_receivers = duct_channel_waiting_receivers(world->channel),
-		.closed = duct_channel_is_closed(world->channel), .reason = duct_channel_reason(world->channel),
+		.closed = duct_channel_is_closed(world->channel),
+		.reason = duct_channel_reason(world->channel),
 		.dropped = world->dropped };
 }
 
@@ -316,7 +318,7 @@ static duct_status call_describe(struct world *w)
 struct call {
 	const char *name;
 	duct_status (*run)(struct world *world);
-	bool receives; /* needs a receiver, so not in state NO_RECEIVERS */
+	bool receives;   /* needs a receiver, so not in state NO_RECEIVERS */
 	bool infallible; /* makes no call that can fail, in no state */
 };
 
@@ -722,7 +724,9 @@ static void *run_to_the_fault(void *argument)
  */
 static bool check_met_at_the_fault(size_t cases, bool sends, long n, long *met)
 {
-	struct held_fault held = { .race = { .pair = test_pair_new(sizeof(int), 0), .cases = cases }, .sends = sends, .n = n,
+	struct held_fault held = { .race = { .pair = test_pair_new(sizeof(int), 0), .cases = cases },
+		.sends = sends,
+		.n = n,
 		.message = sends ? 5 : UNTOUCHED };
 	const struct test_pair *pair = &held.race.pair;
 	pthread_t thread = test_start(run_to_the_fault, &held);
@@ -730,8 +734,8 @@ static bool check_met_at_the_fault(size_t cases, bool sends, long n, long *met)
 	int other = sends ? UNTOUCHED : 5;
 	bool hit;
 
-	AWAIT(atomic_load(&held.hold) == HOLD_HELD || (sends ? duct_channel_waiting_senders(pair->channel)
-							      : duct_channel_waiting_receivers(pair->channel)) > 0);
+	AWAIT(atomic_load(&held.hold) == HOLD_HELD ||
+	      (sends ? duct_channel_waiting_senders(pair->channel) : duct_channel_waiting_receivers(pair->channel)) > 0);
 	moved = sends ? duct_try_recv(pair->rx, &other) : duct_try_send(pair->tx, &other);
 	/* Asleep it returns for having been met; held it stays until it is let go. */
 	AWAIT(atomic_load(&held.hold) == HOLD_HELD || atomic_load(&held.done));

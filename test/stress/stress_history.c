@@ -17,15 +17,11 @@
  *
  *     stress_history [messages of each of 3 senders [capacity, or all [seconds until the alarm]]]
  */
-#include <duct.h>
-#include <pthread.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include "harness.h"
+
 #include <unistd.h>
 
-#define SENDERS   3
+#define SENDERS 3
 #define RECEIVERS 2
 
 /* One message: the times of its send and of its receive, and how often it came. */
@@ -64,21 +60,12 @@ struct verdict {
 	size_t strange, lost, order, capacity, rendezvous;
 };
 
-static void *must(void *memory)
+static void *zeroed(size_t count, size_t size)
 {
-	if (memory == NULL) {
-		perror("stress_history");
-		exit(2);
-	}
-	return memory;
-}
+	void *memory = calloc(count, size);
 
-static void start(pthread_t *thread, void *(*run)(void *), void *argument)
-{
-	if (pthread_create(thread, NULL, run, argument) != 0) {
-		fprintf(stderr, "stress_history: no thread\n");
-		exit(2);
-	}
+	CHECK(memory != NULL);
+	return memory;
 }
 
 /* ---- The run ---------------------------------------------------------------------------------------------------------- */
@@ -92,10 +79,7 @@ static void *run_sender(void *argument)
 		uint32_t message = (uint32_t)i;
 
 		event->send_began = duct_now();
-		if (duct_send(self->run->tx, &message) != DUCT_OK) {
-			fprintf(stderr, "stress_history: a send failed\n");
-			exit(1);
-		}
+		CHECK_STATUS(duct_send(self->run->tx, &message), DUCT_OK);
 		event->send_ended = duct_now();
 	}
 	return NULL;
@@ -121,17 +105,14 @@ static void record(struct run *run, struct receiving receiving[RECEIVERS], size_
 {
 	struct sending sending[SENDERS];
 
-	if (duct_anycast_open(&run->tx, &run->rx, sizeof(uint32_t), capacity, NULL) != DUCT_OK) {
-		fprintf(stderr, "stress_history: no channel\n");
-		exit(2);
-	}
+	CHECK_STATUS(duct_anycast_open(&run->tx, &run->rx, sizeof(uint32_t), capacity, NULL), DUCT_OK);
 	for (size_t k = 0; k < RECEIVERS; k++) {
-		receiving[k] = (struct receiving){ .run = run, .receipts = must(calloc(run->total, sizeof(struct receipt))) };
-		start(&receiving[k].thread, run_receiver, &receiving[k]);
+		receiving[k] = (struct receiving){ .run = run, .receipts = zeroed(run->total, sizeof(struct receipt)) };
+		CHECK(pthread_create(&receiving[k].thread, NULL, run_receiver, &receiving[k]) == 0);
 	}
 	for (size_t k = 0; k < SENDERS; k++) {
 		sending[k] = (struct sending){ .run = run, .first = k * run->each };
-		start(&sending[k].thread, run_sender, &sending[k]);
+		CHECK(pthread_create(&sending[k].thread, NULL, run_sender, &sending[k]) == 0);
 	}
 	for (size_t k = 0; k < SENDERS; k++)
 		pthread_join(sending[k].thread, NULL);
@@ -174,8 +155,8 @@ static void check_each(struct run *run, size_t capacity, struct verdict *verdict
 			continue;
 		}
 		verdict->strange += event->receive_ended < event->send_began;
-		verdict->rendezvous += capacity == 0 &&
-		    (event->receive_began > event->send_ended || event->send_began > event->receive_ended);
+		verdict->rendezvous +=
+		    capacity == 0 && (event->receive_began > event->send_ended || event->send_began > event->receive_ended);
 	}
 }
 
@@ -205,7 +186,7 @@ static int by_time(const void *one, const void *other)
  */
 static void check_order(struct run *run, struct verdict *verdict)
 {
-	struct event **ended = must(calloc(run->total, sizeof *ended)), **began = must(calloc(run->total, sizeof *began));
+	struct event **ended = zeroed(run->total, sizeof *ended), **began = zeroed(run->total, sizeof *began);
 	duct_time latest = INT64_MIN;
 	size_t before = 0;
 
@@ -226,7 +207,7 @@ static void check_order(struct run *run, struct verdict *verdict)
 /* At the end of the i-th send at most capacity of the i may not have a receive that began by then. */
 static void check_capacity(struct run *run, size_t capacity, struct verdict *verdict)
 {
-	duct_time *sent = must(calloc(run->total, sizeof *sent)), *received = must(calloc(run->total, sizeof *received));
+	duct_time *sent = zeroed(run->total, sizeof *sent), *received = zeroed(run->total, sizeof *received);
 	size_t begun = 0;
 
 	for (size_t i = 0; i < run->total; i++) {
@@ -253,7 +234,7 @@ static bool history(size_t each, size_t capacity)
 	duct_time began = duct_now(), ran;
 	bool passed;
 
-	run.events = must(calloc(run.total, sizeof *run.events));
+	run.events = zeroed(run.total, sizeof *run.events);
 	record(&run, receiving, capacity);
 	ran = duct_now();
 	merge(&run, receiving, &verdict);
@@ -263,9 +244,9 @@ static bool history(size_t each, size_t capacity)
 	free(run.events);
 	passed = verdict.strange + verdict.lost + verdict.order + verdict.capacity + verdict.rendezvous == 0;
 	printf("%s capacity %3zu, %zu messages in %.2f s, checked in %.2f s: "
-	    "strange %zu, lost %zu, order %zu, capacity %zu, rendezvous %zu\n", passed ? "ok  " : "FAIL", capacity, run.total,
-	    (double)(ran - began) / 1e9, (double)(duct_now() - ran) / 1e9, verdict.strange, verdict.lost, verdict.order,
-	    verdict.capacity, verdict.rendezvous);
+	       "strange %zu, lost %zu, order %zu, capacity %zu, rendezvous %zu\n",
+	    passed ? "ok  " : "FAIL", capacity, run.total, (double)(ran - began) / 1e9, (double)(duct_now() - ran) / 1e9,
+	    verdict.strange, verdict.lost, verdict.order, verdict.capacity, verdict.rendezvous);
 	fflush(stdout);
 	return passed;
 }
@@ -281,7 +262,7 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	alarm(argc > 3 ? (unsigned)strtoul(argv[3], NULL, 10) : 60 + (unsigned)(each / 1000));
-	for (size_t k = 0; k < sizeof capacities / sizeof capacities[0]; k++) {
+	for (size_t k = 0; k < ARRAY_LEN(capacities); k++) {
 		bool one = argc > 2 && strcmp(argv[2], "all") != 0;
 
 		if (history(each, one ? strtoul(argv[2], NULL, 10) : capacities[k]))

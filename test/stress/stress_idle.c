@@ -9,15 +9,12 @@
  *
  *     stress_idle [seconds]
  */
-#include <duct.h>
-#include <pthread.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
+#include "harness.h"
+
 #include <time.h>
 #include <unistd.h>
 
-#define THREADS       8
+#define THREADS 8
 #define MOST_CPU_TIME INT64_C(10000000)
 
 /* Nothing moves on either: one is empty, one is full. */
@@ -29,46 +26,38 @@ static struct {
 	duct_time deadline;
 } idle;
 
-static void fail(const char *what)
-{
-	fprintf(stderr, "stress_idle: %s\n", what);
-	exit(1);
-}
-
-static void expect_closed(duct_status status)
-{
-	if (status != DUCT_CLOSED)
-		fail(duct_strerror(status));
-}
-
 /* Each kind of wait, by the number of the thread; all end when the channels close. */
 static void *wait_idly(void *argument)
 {
 	int kind = *(int *)argument, in = 0, out = 0;
 	duct_case cases[2] = { DUCT_RECV(idle.empty_rx, &in), DUCT_SEND(idle.full_tx, &out) };
+	duct_time deadline;
+	duct_cancel *token;
+	unsigned flags;
 	size_t chosen;
 
 	switch (kind) {
 	case 0:
-		expect_closed(duct_recv(idle.empty_rx, &in));
+		CHECK_STATUS(duct_recv(idle.empty_rx, &in), DUCT_CLOSED);
 		break;
 	case 1:
-		expect_closed(duct_recv_until(idle.empty_rx, &in, idle.deadline, NULL));
+		CHECK_STATUS(duct_recv_until(idle.empty_rx, &in, idle.deadline, NULL), DUCT_CLOSED);
 		break;
 	case 2:
-		expect_closed(duct_receiver_wait(idle.empty_rx, idle.deadline, idle.token));
+		CHECK_STATUS(duct_receiver_wait(idle.empty_rx, idle.deadline, idle.token), DUCT_CLOSED);
 		break;
 	case 3:
-		expect_closed(duct_send(idle.full_tx, &out));
+		CHECK_STATUS(duct_send(idle.full_tx, &out), DUCT_CLOSED);
 		break;
 	case 4:
-		expect_closed(duct_send_until(idle.full_tx, &out, DUCT_FOREVER, idle.token));
+		CHECK_STATUS(duct_send_until(idle.full_tx, &out, DUCT_FOREVER, idle.token), DUCT_CLOSED);
 		break;
 	default:
-		if (duct_select_until(cases, 2, &chosen, kind == 7 ? DUCT_READY : DUCT_FAIR,
-		    kind == 5 ? DUCT_FOREVER : idle.deadline, kind == 6 ? idle.token : NULL) != DUCT_OK)
-			fail("select");
-		expect_closed(cases[chosen].status);
+		flags = kind == 7 ? DUCT_READY : DUCT_FAIR;
+		deadline = kind == 5 ? DUCT_FOREVER : idle.deadline;
+		token = kind == 6 ? idle.token : NULL;
+		CHECK_STATUS(duct_select_until(cases, 2, &chosen, flags, deadline, token), DUCT_OK);
+		CHECK_STATUS(cases[chosen].status, DUCT_CLOSED);
 	}
 	return NULL;
 }
@@ -98,18 +87,16 @@ int main(int argc, char **argv)
 
 	alarm(60 + (unsigned)seconds);
 	idle.deadline = duct_after_s(3600);
-	if (duct_cancel_new(&idle.token, NULL, DUCT_FOREVER) != DUCT_OK ||
-	    duct_anycast_new(&idle.empty, sizeof(int), 1, NULL) != DUCT_OK ||
-	    duct_anycast_new(&idle.full, sizeof(int), 0, NULL) != DUCT_OK ||
-	    duct_sender_new(idle.empty, &idle.empty_tx) != DUCT_OK ||
-	    duct_receiver_new(idle.empty, &idle.empty_rx) != DUCT_OK ||
-	    duct_sender_new(idle.full, &idle.full_tx) != DUCT_OK ||
-	    duct_receiver_new(idle.full, &idle.full_rx) != DUCT_OK)
-		fail("no channels");
+	CHECK_STATUS(duct_cancel_new(&idle.token, NULL, DUCT_FOREVER), DUCT_OK);
+	CHECK_STATUS(duct_anycast_new(&idle.empty, sizeof(int), 1, NULL), DUCT_OK);
+	CHECK_STATUS(duct_anycast_new(&idle.full, sizeof(int), 0, NULL), DUCT_OK);
+	CHECK_STATUS(duct_sender_new(idle.empty, &idle.empty_tx), DUCT_OK);
+	CHECK_STATUS(duct_receiver_new(idle.empty, &idle.empty_rx), DUCT_OK);
+	CHECK_STATUS(duct_sender_new(idle.full, &idle.full_tx), DUCT_OK);
+	CHECK_STATUS(duct_receiver_new(idle.full, &idle.full_rx), DUCT_OK);
 	for (int k = 0; k < THREADS; k++) {
 		kinds[k] = k;
-		if (pthread_create(&threads[k], NULL, wait_idly, &kinds[k]) != 0)
-			fail("no thread");
+		CHECK(pthread_create(&threads[k], NULL, wait_idly, &kinds[k]) == 0);
 	}
 	/* Six wait to receive and five to send, three of them both. */
 	while (duct_channel_waiting_receivers(idle.empty) < 6 || duct_channel_waiting_senders(idle.full) < 5)

@@ -11,19 +11,15 @@
  *
  *     stress_mix [messages of each sender [seconds until the alarm]]
  */
-#include <duct.h>
-#include <pthread.h>
-#include <stdatomic.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
+#include "harness.h"
+
 #include <time.h>
 #include <unistd.h>
 
-#define CHANNELS  4
-#define SENDERS   4
+#define CHANNELS 4
+#define SENDERS 4
 #define RECEIVERS 4
-#define BATCH     3
+#define BATCH 3
 
 static const size_t capacities[CHANNELS] = { 0, 1, 2, 5 };
 
@@ -38,7 +34,7 @@ static struct {
 	long each;
 } mix = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
-/* One thread, and what it moved.  The generator is its own, for libc's takes a lock that would hide races. */
+/* One thread, and what it moved. */
 struct worker {
 	uint32_t random;
 	long sent, received, gave_up;
@@ -48,10 +44,7 @@ struct worker {
 
 static uint32_t pick(struct worker *self, uint32_t below)
 {
-	self->random ^= self->random << 13;
-	self->random ^= self->random >> 17;
-	self->random ^= self->random << 5;
-	return self->random % below;
+	return test_random(&self->random) % below;
 }
 
 static duct_time soon(struct worker *self, uint32_t nanoseconds)
@@ -70,8 +63,7 @@ static duct_cancel *token_get(void)
 	duct_cancel *token;
 
 	pthread_mutex_lock(&mix.lock);
-	if (duct_cancel_clone(mix.token, &token) != DUCT_OK)
-		fail("clone of the token", DUCT_NOMEM);
+	CHECK_STATUS(duct_cancel_clone(mix.token, &token), DUCT_OK);
 	pthread_mutex_unlock(&mix.lock);
 	return token;
 }
@@ -85,8 +77,7 @@ static void *run_canceler(void *argument)
 	while (!atomic_load(&mix.done)) {
 		duct_cancel *token, *old;
 
-		if (duct_cancel_new(&token, NULL, DUCT_FOREVER) != DUCT_OK)
-			fail("a token", DUCT_NOMEM);
+		CHECK_STATUS(duct_cancel_new(&token, NULL, DUCT_FOREVER), DUCT_OK);
 		pthread_mutex_lock(&mix.lock);
 		old = mix.token;
 		mix.token = token;
@@ -151,8 +142,9 @@ static duct_status send_plain(struct worker *self, duct_sender *tx, const uint64
 static void send_batch(struct worker *self, const uint64_t *messages)
 {
 	size_t sent = 0;
-	duct_status status = duct_send_many(mix.tx[pick(self, CHANNELS)], messages, BATCH, &sent,
-	    pick(self, 2) ? DUCT_FOREVER : soon(self, 100000), NULL);
+	duct_sender *tx = mix.tx[pick(self, CHANNELS)];
+	duct_time deadline = pick(self, 2) ? DUCT_FOREVER : soon(self, 100000);
+	duct_status status = duct_send_many(tx, messages, BATCH, &sent, deadline, NULL);
 
 	count_sent(self, messages, sent);
 	if (status == DUCT_OK ? sent != BATCH : !gave_up(self, status))
@@ -309,21 +301,14 @@ static void *run_receiver(void *argument)
 
 /* ---- The run ---------------------------------------------------------------------------------------------------------- */
 
-static void start(pthread_t *thread, void *(*run)(void *), void *argument)
-{
-	if (pthread_create(thread, NULL, run, argument) != 0)
-		fail("a thread", DUCT_NOMEM);
-}
-
 static void open_channels(void)
 {
-	if (duct_cancel_new(&mix.token, NULL, DUCT_FOREVER) != DUCT_OK)
-		fail("a token", DUCT_NOMEM);
-	for (int k = 0; k < CHANNELS; k++)
-		if (duct_anycast_new(&mix.channel[k], sizeof(uint64_t), capacities[k], NULL) != DUCT_OK ||
-		    duct_sender_new(mix.channel[k], &mix.tx[k]) != DUCT_OK ||
-		    duct_receiver_new(mix.channel[k], &mix.rx[k]) != DUCT_OK)
-			fail("a channel", DUCT_NOMEM);
+	CHECK_STATUS(duct_cancel_new(&mix.token, NULL, DUCT_FOREVER), DUCT_OK);
+	for (int k = 0; k < CHANNELS; k++) {
+		CHECK_STATUS(duct_anycast_new(&mix.channel[k], sizeof(uint64_t), capacities[k], NULL), DUCT_OK);
+		CHECK_STATUS(duct_sender_new(mix.channel[k], &mix.tx[k]), DUCT_OK);
+		CHECK_STATUS(duct_receiver_new(mix.channel[k], &mix.rx[k]), DUCT_OK);
+	}
 }
 
 static bool free_channels(void)
@@ -332,7 +317,7 @@ static bool free_channels(void)
 
 	for (int k = 0; k < CHANNELS; k++) {
 		quiet = quiet && duct_channel_len(mix.channel[k]) == 0 && duct_channel_waiting_senders(mix.channel[k]) == 0 &&
-		    duct_channel_waiting_receivers(mix.channel[k]) == 0;
+		        duct_channel_waiting_receivers(mix.channel[k]) == 0;
 		duct_sender_free(mix.tx[k]);
 		duct_receiver_free(mix.rx[k]);
 		duct_channel_free(mix.channel[k]);
@@ -352,10 +337,10 @@ int main(int argc, char **argv)
 	mix.each = argc > 1 ? atol(argv[1]) : 20000;
 	alarm(argc > 2 ? (unsigned)atol(argv[2]) : 60 + (unsigned)(mix.each / 200));
 	open_channels();
-	start(&canceler, run_canceler, NULL);
+	CHECK(pthread_create(&canceler, NULL, run_canceler, NULL) == 0);
 	for (uint32_t k = 0; k < SENDERS + RECEIVERS; k++) {
 		workers[k].random = k * 77777 + 1;
-		start(&workers[k].thread, k < SENDERS ? run_sender : run_receiver, &workers[k]);
+		CHECK(pthread_create(&workers[k].thread, NULL, k < SENDERS ? run_sender : run_receiver, &workers[k]) == 0);
 	}
 	for (int k = 0; k < SENDERS; k++)
 		pthread_join(workers[k].thread, NULL);

@@ -9,15 +9,11 @@
  *
  *     stress_transfer [messages of a configuration [senders [receivers [seconds until the alarm]]]]
  */
-#include <duct.h>
-#include <pthread.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include "harness.h"
+
 #include <unistd.h>
 
-#define CHANNELS    2
+#define CHANNELS 2
 #define MAX_SENDERS 64
 
 struct message {
@@ -25,7 +21,7 @@ struct message {
 };
 
 /* How the threads call the library. */
-enum form { PLAIN, SELECT, FORMS };
+enum form { PLAIN, SELECTING, FORMS };
 
 struct configuration {
 	enum form form;
@@ -43,28 +39,11 @@ struct sending {
 
 struct receiving {
 	const struct configuration *configuration;
-	unsigned char *seen;    /* how often each message came, in this receiver */
+	unsigned char *seen; /* how often each message came, in this receiver */
 	uint64_t count;
 	uint64_t out_of_order, failures;
 	pthread_t thread;
 };
-
-static void *must(void *memory)
-{
-	if (memory == NULL) {
-		perror("stress_transfer");
-		exit(2);
-	}
-	return memory;
-}
-
-static void start(pthread_t *thread, void *(*run)(void *), void *argument)
-{
-	if (pthread_create(thread, NULL, run, argument) != 0) {
-		fprintf(stderr, "stress_transfer: no thread\n");
-		exit(2);
-	}
-}
 
 static void *run_sender(void *argument)
 {
@@ -77,15 +56,11 @@ static void *run_sender(void *argument)
 	for (size_t k = 0; k < configuration->channels; k++)
 		cases[k] = (duct_case)DUCT_SEND(configuration->tx[k], &out);
 	for (; out.number < configuration->each; out.number++) {
-		duct_status status;
-
-		if (configuration->form == PLAIN)
-			status = duct_send(configuration->tx[0], &out);
-		else
-			status = duct_select(cases, configuration->channels, &chosen);
-		if (status != DUCT_OK || (configuration->form == SELECT && cases[chosen].status != DUCT_OK)) {
-			fprintf(stderr, "stress_transfer: send: %s\n", duct_strerror(status));
-			exit(1);
+		if (configuration->form == PLAIN) {
+			CHECK_STATUS(duct_send(configuration->tx[0], &out), DUCT_OK);
+		} else {
+			CHECK_STATUS(duct_select(cases, configuration->channels, &chosen), DUCT_OK);
+			CHECK_STATUS(cases[chosen].status, DUCT_OK);
 		}
 	}
 	return NULL;
@@ -132,12 +107,12 @@ static void *run_receiver(void *argument)
 static void open_channels(struct configuration *configuration, size_t capacity)
 {
 	configuration->channels = configuration->form == PLAIN ? 1 : CHANNELS;
-	for (size_t k = 0; k < configuration->channels; k++)
-		if (duct_anycast_open(&configuration->tx[k], &configuration->rx[k], sizeof(struct message), capacity + k, NULL)
-		    != DUCT_OK) {
-			fprintf(stderr, "stress_transfer: no channel\n");
-			exit(2);
-		}
+	for (size_t k = 0; k < configuration->channels; k++) {
+		duct_sender **tx = &configuration->tx[k];
+		duct_receiver **rx = &configuration->rx[k];
+
+		CHECK_STATUS(duct_anycast_open(tx, rx, sizeof(struct message), capacity + k, NULL), DUCT_OK);
+	}
 }
 
 /* Adds up what all receivers saw: how many messages were lost, and how many came again. */
@@ -155,26 +130,29 @@ static void count_seen(const struct receiving *receiving, uint32_t receivers, si
 }
 
 /* Runs one configuration and prints its line; true if nothing was wrong. */
-static int transfer(enum form form, size_t capacity, uint32_t senders, uint32_t receivers, uint32_t messages)
+static bool transfer(enum form form, size_t capacity, uint32_t senders, uint32_t receivers, uint32_t messages)
 {
-	struct configuration configuration = { .form = form, .senders = senders, .receivers = receivers,
-		.each = messages / senders };
+	struct configuration configuration = {
+		.form = form, .senders = senders, .receivers = receivers, .each = messages / senders
+	};
 	size_t total = (size_t)configuration.each * senders;
-	struct sending *sending = must(calloc(senders, sizeof *sending));
-	struct receiving *receiving = must(calloc(receivers, sizeof *receiving));
+	struct sending *sending = calloc(senders, sizeof *sending);
+	struct receiving *receiving = calloc(receivers, sizeof *receiving);
 	uint64_t lost, twice, out_of_order = 0, failures = 0, count = 0;
 	duct_time begin = duct_now();
-	int passed;
+	bool passed;
 
+	CHECK(sending != NULL && receiving != NULL);
 	open_channels(&configuration, capacity);
 	for (uint32_t k = 0; k < receivers; k++) {
 		receiving[k].configuration = &configuration;
-		receiving[k].seen = must(calloc(total + 1, 1));
-		start(&receiving[k].thread, run_receiver, &receiving[k]);
+		receiving[k].seen = calloc(total + 1, 1);
+		CHECK(receiving[k].seen != NULL);
+		CHECK(pthread_create(&receiving[k].thread, NULL, run_receiver, &receiving[k]) == 0);
 	}
 	for (uint32_t k = 0; k < senders; k++) {
 		sending[k] = (struct sending){ .configuration = &configuration, .number = k };
-		start(&sending[k].thread, run_sender, &sending[k]);
+		CHECK(pthread_create(&sending[k].thread, NULL, run_sender, &sending[k]) == 0);
 	}
 	for (uint32_t k = 0; k < senders; k++)
 		pthread_join(sending[k].thread, NULL);
@@ -189,10 +167,10 @@ static int transfer(enum form form, size_t capacity, uint32_t senders, uint32_t 
 	count_seen(receiving, receivers, total, &lost, &twice);
 	passed = lost + twice + out_of_order + failures == 0 && count == total;
 	printf("%s %-6s capacity %3zu, %u x %u, %zu messages: "
-	    "lost %llu, twice %llu, out of order %llu, wrong %llu, %.0f ns each\n",
+	       "lost %llu, twice %llu, out of order %llu, wrong %llu, %.0f ns each\n",
 	    passed ? "ok  " : "FAIL", form == PLAIN ? "plain" : "select", capacity, senders, receivers, total,
-	    (unsigned long long)lost, (unsigned long long)twice, (unsigned long long)out_of_order,
-	    (unsigned long long)failures, (double)(duct_now() - begin) / (double)(total + (total == 0)));
+	    (unsigned long long)lost, (unsigned long long)twice, (unsigned long long)out_of_order, (unsigned long long)failures,
+	    (double)(duct_now() - begin) / (double)(total + (total == 0)));
 	fflush(stdout);
 	for (size_t k = 0; k < configuration.channels; k++)
 		duct_receiver_free(configuration.rx[k]);
@@ -217,7 +195,7 @@ int main(int argc, char **argv)
 	}
 	alarm(argc > 4 ? (unsigned)strtoul(argv[4], NULL, 10) : 60 + messages / 1000);
 	for (int form = PLAIN; form < FORMS; form++)
-		for (size_t k = 0; k < sizeof capacities / sizeof capacities[0]; k++)
+		for (size_t k = 0; k < ARRAY_LEN(capacities); k++)
 			if (transfer((enum form)form, capacities[k], senders, receivers, messages))
 				passed++;
 			else

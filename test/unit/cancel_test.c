@@ -17,10 +17,12 @@ struct family {
 
 static void family_new(struct family *family, const duct_time *deadlines)
 {
-	for (size_t i = 0; i < GENERATIONS; i++)
-		CHECK_STATUS(duct_cancel_new(&family->tokens[i], i > 0 ? family->tokens[i - 1] : NULL,
-				 deadlines != NULL ? deadlines[i] : DUCT_FOREVER),
-		    DUCT_OK);
+	for (size_t i = 0; i < GENERATIONS; i++) {
+		duct_cancel *parent = i > 0 ? family->tokens[i - 1] : NULL;
+		duct_time deadline = deadlines != NULL ? deadlines[i] : DUCT_FOREVER;
+
+		CHECK_STATUS(duct_cancel_new(&family->tokens[i], parent, deadline), DUCT_OK);
+	}
 }
 
 static void family_free(struct family *family)

@@ -279,24 +279,24 @@ TEST(memory, is_one_block_a_channel_and_one_an_end, 5)
 		const char *given = "a name that is longer than the names that channels are given by themselves";
 		struct shelf shelf = { 0 };
 		const duct_allocator allocator = { shelf_allocate, shelf_release, &shelf };
+		const duct_options *options = DUCT_OPTIONS(.name = given, .allocator = &allocator);
+		const struct ring *ring;
 		unsigned char message[100];
 		duct_channel *channel;
 		duct_sender *tx;
 		duct_receiver *rx;
 
-		CHECK_STATUS(
-		    channel_new(&channel, "test", size, capacity, DUCT_OPTIONS(.name = given, .allocator = &allocator)),
-		    DUCT_OK);
+		CHECK_STATUS(channel_new(&channel, "test", size, capacity, options), DUCT_OK);
 		CHECK(shelf.allocations == 1 && lies_within(&shelf, 0, channel, sizeof *channel));
 		CHECK((uintptr_t)channel % CACHE_LINE == 0);
 		CHECK(lies_within(&shelf, 0, channel->name, strlen(given) + 1) && channel->name != given);
-		CHECK(channel->queue.ring.slots >= (unsigned char *)(channel + 1));
-		CHECK(
-		    lies_within(&shelf, 0, channel->queue.ring.slots, (capacity ? capacity : 1) * channel->queue.ring.stride));
+		ring = &channel->queue.ring;
+		CHECK(ring->slots >= (unsigned char *)(channel + 1));
+		CHECK(lies_within(&shelf, 0, ring->slots, (capacity ? capacity : 1) * ring->stride));
 		CHECK_STATUS(duct_sender_new(channel, &tx), DUCT_OK);
 		CHECK_STATUS(duct_receiver_new(channel, &rx), DUCT_OK);
-		CHECK(
-		    shelf.allocations == 3 && lies_within(&shelf, 1, tx, sizeof *tx) && lies_within(&shelf, 2, rx, sizeof *rx));
+		CHECK(shelf.allocations == 3);
+		CHECK(lies_within(&shelf, 1, tx, sizeof *tx) && lies_within(&shelf, 2, rx, sizeof *rx));
 		memset(message, 0xff, sizeof message);
 		for (size_t m = 0; m < capacity; m++)
 			CHECK_STATUS(duct_try_send(tx, message), DUCT_OK);
@@ -419,18 +419,17 @@ static void drop_numbered(void *message, void *context)
 #define PIT_CAPACITY 5
 
 /* A channel full of numbered messages whose oldest lies in the middle of the ring. */
-static void pit_fill(
-    struct pit *pit, duct_channel **channel, duct_sender **tx, duct_receiver **rx, size_t size, const duct_allocator *allocator)
+static duct_channel *pit_fill(struct pit *pit, duct_sender **tx, duct_receiver **rx, size_t size, const duct_allocator *from)
 {
+	const duct_options *options = DUCT_OPTIONS(.drop = drop_numbered, .context = pit, .allocator = from);
 	unsigned char message[2000] = { 0 };
 	uint16_t number = 0;
+	duct_channel *channel;
 
 	*pit = (struct pit){ .size = size };
-	CHECK_STATUS(channel_new(channel, "test", size, PIT_CAPACITY,
-			 DUCT_OPTIONS(.drop = drop_numbered, .context = pit, .allocator = allocator)),
-	    DUCT_OK);
-	CHECK_STATUS(duct_sender_new(*channel, tx), DUCT_OK);
-	CHECK_STATUS(duct_receiver_new(*channel, rx), DUCT_OK);
+	CHECK_STATUS(channel_new(&channel, "test", size, PIT_CAPACITY, options), DUCT_OK);
+	CHECK_STATUS(duct_sender_new(channel, tx), DUCT_OK);
+	CHECK_STATUS(duct_receiver_new(channel, rx), DUCT_OK);
 	for (; number < 3; number++)
 		CHECK_STATUS(duct_try_send(*tx, message), DUCT_OK);
 	for (; number > 0; number--)
@@ -439,6 +438,7 @@ static void pit_fill(
 		memcpy(message, &number, sizeof number);
 		CHECK_STATUS(duct_try_send(*tx, message), DUCT_OK);
 	}
+	return channel;
 }
 
 static const size_t message_sizes[] = { 0, 2, 8, 24, 1022, 1024, 1026, 2000 };
@@ -453,7 +453,7 @@ TEST(discard, drops_each_message_once, 5)
 		duct_receiver *rx;
 		struct pit pit;
 
-		pit_fill(&pit, &channel, &tx, &rx, message_sizes[i], NULL);
+		channel = pit_fill(&pit, &tx, &rx, message_sizes[i], NULL);
 		CHECK_STATUS(duct_channel_discard(channel, &discarded), DUCT_OK);
 		CHECK(discarded == PIT_CAPACITY && pit.dropped == PIT_CAPACITY && duct_channel_len(channel) == 0);
 		CHECK_STATUS(duct_channel_discard(channel, &discarded), DUCT_OK);
@@ -474,7 +474,7 @@ TEST(free, drops_what_is_left, 5)
 		duct_receiver *rx;
 		struct pit pit;
 
-		pit_fill(&pit, &channel, &tx, &rx, message_sizes[i / 3], NULL);
+		channel = pit_fill(&pit, &tx, &rx, message_sizes[i / 3], NULL);
 		for (size_t step = i; step < i + 3; step++) {
 			if (step % 3 == 0)
 				duct_channel_free(channel);
@@ -496,7 +496,7 @@ TEST(free, drops_at_once_what_nobody_can_receive, 5)
 		duct_receiver *rx;
 		struct pit pit;
 
-		pit_fill(&pit, &channel, &tx, &rx, 8, NULL);
+		channel = pit_fill(&pit, &tx, &rx, 8, NULL);
 		if (handle_is_last)
 			duct_receiver_free(rx);
 		else
@@ -538,7 +538,7 @@ TEST(discard, takes_memory_for_large_messages_only, 5)
 		duct_receiver *rx;
 		struct pit pit;
 
-		pit_fill(&pit, &channel, &tx, &rx, is_large ? 1026 : 1024, &allocator);
+		channel = pit_fill(&pit, &tx, &rx, is_large ? 1026 : 1024, &allocator);
 		CHECK_STATUS(duct_channel_discard(channel, NULL), DUCT_OK);
 		CHECK(pit.dropped == PIT_CAPACITY && shelf.held == 3);
 		CHECK(shelf.allocations == (is_large ? 4 : 3));
@@ -560,7 +560,7 @@ TEST(discard, without_memory_loses_nothing, 5)
 	duct_receiver *rx;
 	struct pit pit;
 
-	pit_fill(&pit, &channel, &tx, &rx, 2000, &allocator);
+	channel = pit_fill(&pit, &tx, &rx, 2000, &allocator);
 	shelf.is_empty = true;
 	CHECK_STATUS(duct_channel_discard(channel, &discarded), DUCT_NOMEM);
 	CHECK(discarded == 77 && pit.dropped == 0 && duct_channel_len(channel) == PIT_CAPACITY);

@@ -82,6 +82,40 @@ static inline void desk_fill(struct desk *desk)
 		CHECK_STATUS(desk_put(desk, i), DUCT_OK);
 }
 
+/* What ends one direction, or one end: it is marked, then waits stop, then they are woken. */
+static inline void desk_end_puts(struct desk *desk, duct_status status)
+{
+	struct node *wakes = NULL;
+
+	queue_lock_both(&desk->queue);
+	queue_mark_puts_locked(&desk->queue, status);
+	queue_stop_waits_locked(&desk->queue, &wakes);
+	queue_unlock_both(&desk->queue);
+	wakes_notify(wakes);
+}
+
+static inline void desk_end_takes(struct desk *desk)
+{
+	struct node *wakes = NULL;
+
+	queue_lock_both(&desk->queue);
+	queue_mark_takes_locked(&desk->queue);
+	queue_stop_waits_locked(&desk->queue, &wakes);
+	queue_unlock_both(&desk->queue);
+	wakes_notify(wakes);
+}
+
+static inline void desk_close(struct end *end, bool is_send)
+{
+	struct node *wakes = NULL;
+
+	queue_lock_both(end->queue);
+	end_mark_locked(end);
+	end_stop_waits_locked(end, is_send, &wakes);
+	queue_unlock_both(end->queue);
+	wakes_notify(wakes);
+}
+
 /* The next message is this one. */
 static inline void desk_expect(struct desk *desk, uint64_t expected)
 {

@@ -151,7 +151,6 @@ TEST(queue_fast, keeps_the_lock_where_it_fails, 5)
 /* The fast path leaves ended sides, closed ends and waiting threads to the slow one. */
 TEST(queue_fast, declines_what_is_not_plain, 5)
 {
-	struct node *wakes = NULL;
 	uint64_t message = 5;
 	struct sleeper sleeper;
 	struct desk desk;
@@ -166,10 +165,10 @@ TEST(queue_fast, declines_what_is_not_plain, 5)
 	queue_unlock_take(&desk.queue);
 	atomic_store(&desk.tx.closed, false);
 	atomic_store(&desk.rx.closed, false);
-	queue_end_puts_locked(&desk.queue, DUCT_NO_RECEIVERS, &wakes);
+	queue_mark_puts_locked(&desk.queue, DUCT_NO_RECEIVERS);
 	CHECK(!queue_put_fast(&desk.tx, &message));
 	queue_unlock_put(&desk.queue);
-	queue_reopen_puts_locked(&desk.queue);
+	queue_mark_puts_locked(&desk.queue, DUCT_OK);
 	sleeper_stand(&sleeper, &desk.rx, false, 0, true);
 	CHECK(!queue_put_fast(&desk.tx, &message));
 	queue_unlock_put(&desk.queue);
@@ -390,15 +389,14 @@ TEST(queue_put_many, stops_at_its_count, 5)
 TEST(queue_put_many, is_refused_with_the_reason, 5)
 {
 	const uint64_t messages[] = { 1, 2 };
-	struct node *wakes = NULL;
 	size_t moved = 77;
 	struct desk desk;
 
 	desk_init(&desk, 3);
-	queue_end_puts_locked(&desk.queue, DUCT_NO_RECEIVERS, &wakes);
+	queue_mark_puts_locked(&desk.queue, DUCT_NO_RECEIVERS);
 	CHECK_STATUS(queue_put_many(&desk.tx, messages, 2, &moved), DUCT_NO_RECEIVERS);
 	CHECK(moved == 0);
-	end_close_locked(&desk.tx, true, &wakes);
+	end_mark_locked(&desk.tx);
 	CHECK_STATUS(queue_put_many(&desk.tx, messages, 2, &moved), DUCT_CLOSED);
 	CHECK(moved == 0 && queue_len(&desk.queue, NULL) == 0);
 	desk_fini(&desk);
@@ -454,17 +452,16 @@ TEST(queue_take_many, stops_at_its_count, 5)
 /* After the end what is queued can still be taken; then, and through a closed end at once, it is over. */
 TEST(queue_take_many, drains_before_it_is_closed, 5)
 {
-	struct node *wakes = NULL;
 	uint64_t messages[3] = { 0 };
 	size_t moved;
 	struct desk desk;
 
 	desk_init(&desk, 2);
 	desk_fill(&desk);
-	queue_end_takes_locked(&desk.queue, &wakes);
+	queue_mark_takes_locked(&desk.queue);
 	CHECK_STATUS(queue_take_many(&desk.rx, messages, 1, &moved), DUCT_OK);
 	CHECK(moved == 1 && messages[0] == 1);
-	end_close_locked(&desk.rx, false, &wakes);
+	end_mark_locked(&desk.rx);
 	CHECK_STATUS(queue_take_many(&desk.rx, messages, 1, &moved), DUCT_CLOSED);
 	CHECK(moved == 0 && queue_len(&desk.queue, NULL) == 1);
 	atomic_store(&desk.rx.closed, false);
@@ -535,14 +532,13 @@ TEST(queue_discard, stops_at_its_end, 5)
 /* It takes so many at most, and asks no end and no side whether it may. */
 TEST(queue_discard, works_by_handfuls_on_what_has_ended, 5)
 {
-	struct node *wakes = NULL;
 	struct desk desk;
 	size_t end;
 
 	desk_init(&desk, 3);
 	desk_fill(&desk);
-	queue_end_puts_locked(&desk.queue, DUCT_CLOSED, &wakes);
-	queue_end_takes_locked(&desk.queue, &wakes);
+	queue_mark_puts_locked(&desk.queue, DUCT_CLOSED);
+	queue_mark_takes_locked(&desk.queue);
 	end = end_of(&desk);
 	CHECK(queue_discard(&desk.queue, end, NULL, 2) == 2);
 	CHECK(queue_discard(&desk.queue, end, NULL, 2) == 1);
@@ -595,11 +591,10 @@ TEST(queue_unwait, keeps_the_order_of_the_others, 5)
 }
 
 /* Closing one end ends the waits that came through it and no others, which keep their order: any mixture of two ends. */
-TEST(end_close_locked, ends_only_its_own_waits, 5)
+TEST(end_stop_waits_locked, ends_only_its_own_waits, 5)
 {
 	for (unsigned mine = 0; mine < 1u << IN_LINE; mine++) {
 		struct sleeper sleepers[IN_LINE];
-		struct node *wakes = NULL;
 		struct desk desk;
 		struct end other;
 
@@ -607,10 +602,7 @@ TEST(end_close_locked, ends_only_its_own_waits, 5)
 		end_init(&other, &desk.queue, desk_end_left);
 		for (size_t i = 0; i < IN_LINE; i++)
 			sleeper_send(&sleepers[i], mine >> i & 1 ? &desk.tx : &other, i);
-		queue_lock_both(&desk.queue);
-		end_close_locked(&desk.tx, true, &wakes);
-		queue_unlock_both(&desk.queue);
-		wakes_notify(wakes);
+		desk_close(&desk.tx, true);
 		CHECK(desk.tx.closed && !other.closed);
 		for (size_t i = 0; i < IN_LINE; i++) {
 			if (mine >> i & 1) {
@@ -626,22 +618,18 @@ TEST(end_close_locked, ends_only_its_own_waits, 5)
 }
 
 /* A closed receiver ends waits of receivers, a closed sender those of senders; observers are told as well. */
-TEST(end_close_locked, ends_waits_of_its_own_direction, 5)
+TEST(end_stop_waits_locked, ends_waits_of_its_own_direction, 5)
 {
 	struct sleeper receiver, watcher;
-	struct node *wakes = NULL;
 	uint64_t message;
 	struct desk desk;
 
 	desk_init(&desk, 1);
 	sleeper_recv(&receiver, &desk.rx);
 	sleeper_stand(&watcher, &desk.rx, false, 0, true);
-	queue_lock_both(&desk.queue);
-	end_close_locked(&desk.tx, true, &wakes);
-	CHECK(wakes == NULL);
-	end_close_locked(&desk.rx, false, &wakes);
-	queue_unlock_both(&desk.queue);
-	wakes_notify(wakes);
+	desk_close(&desk.tx, true);
+	CHECK(sleeper_sleeps(&receiver) && sleeper_sleeps(&watcher));
+	desk_close(&desk.rx, false);
 	CHECK(sleeper_woke(&receiver, DUCT_CLOSED) && sleeper_woke(&watcher, DUCT_CLOSED));
 	CHECK_STATUS(desk_put(&desk, 1), DUCT_CLOSED);
 	CHECK_STATUS(desk_take(&desk, &message), DUCT_CLOSED);
@@ -650,30 +638,25 @@ TEST(end_close_locked, ends_waits_of_its_own_direction, 5)
 }
 
 /* Who gave up already is taken out too, but not woken: nobody would wait for that. */
-TEST(end_close_locked, leaves_those_alone_that_gave_up, 5)
+TEST(end_stop_waits_locked, leaves_those_alone_that_gave_up, 5)
 {
 	struct sleeper gone, alive;
-	struct node *wakes = NULL;
 	struct desk desk;
 
 	desk_init(&desk, 1);
 	sleeper_recv(&gone, &desk.rx);
 	sleeper_recv(&alive, &desk.rx);
 	sleeper_withdraw(&gone);
-	queue_lock_both(&desk.queue);
-	end_close_locked(&desk.rx, false, &wakes);
-	queue_unlock_both(&desk.queue);
-	wakes_notify(wakes);
+	desk_close(&desk.rx, false);
 	CHECK(sleeper_woke(&alive, DUCT_CLOSED));
 	CHECK(!gone.waiter.first.linked && !waiter_is_notified(&gone.waiter));
 	desk_fini(&desk);
 }
 
 /* The end of the put side meets all senders with its status, those of any end, and can be taken back. */
-TEST(queue_end_puts_locked, ends_all_waits_of_senders, 5)
+TEST(queue_stop_waits_locked, ends_all_waits_of_senders, 5)
 {
 	struct sleeper sleepers[3];
-	struct node *wakes = NULL;
 	struct desk desk;
 	struct end other;
 
@@ -683,37 +666,51 @@ TEST(queue_end_puts_locked, ends_all_waits_of_senders, 5)
 	sleeper_send(&sleepers[0], &desk.tx, 2);
 	sleeper_send(&sleepers[1], &other, 3);
 	sleeper_send(&sleepers[2], &desk.tx, 4);
-	queue_lock_both(&desk.queue);
-	queue_end_puts_locked(&desk.queue, DUCT_NO_RECEIVERS, &wakes);
-	queue_unlock_both(&desk.queue);
-	wakes_notify(wakes);
+	desk_end_puts(&desk, DUCT_NO_RECEIVERS);
 	for (size_t i = 0; i < 3; i++)
 		CHECK(sleeper_woke(&sleepers[i], DUCT_NO_RECEIVERS));
 	CHECK_STATUS(desk_put(&desk, 5), DUCT_NO_RECEIVERS);
 	desk_expect(&desk, 1);
-	queue_reopen_puts_locked(&desk.queue);
+	queue_mark_puts_locked(&desk.queue, DUCT_OK);
 	CHECK_STATUS(desk_put(&desk, 5), DUCT_OK);
 	desk_expect(&desk, 5);
 	desk_fini(&desk);
 }
 
 /* The end of the take side meets all receivers, also those that come later to an empty ring. */
-TEST(queue_end_takes_locked, ends_all_waits_of_receivers, 5)
+TEST(queue_stop_waits_locked, ends_all_waits_of_receivers, 5)
 {
 	struct sleeper sleepers[2];
-	struct node *wakes = NULL;
 	uint64_t message;
 	struct desk desk;
 
 	desk_init(&desk, 1);
 	sleeper_recv(&sleepers[0], &desk.rx);
 	sleeper_recv(&sleepers[1], &desk.rx);
-	queue_lock_both(&desk.queue);
-	queue_end_takes_locked(&desk.queue, &wakes);
-	queue_unlock_both(&desk.queue);
-	wakes_notify(wakes);
+	desk_end_takes(&desk);
 	CHECK(sleeper_woke(&sleepers[0], DUCT_CLOSED) && sleeper_woke(&sleepers[1], DUCT_CLOSED));
 	CHECK_STATUS(desk_take(&desk, &message), DUCT_CLOSED);
+	desk_fini(&desk);
+}
+
+/* A mark by itself stops no wait, and only waits of a marked direction are stopped. */
+TEST(queue_stop_waits_locked, stops_what_is_marked, 5)
+{
+	struct sleeper receiver;
+	struct node *wakes = NULL;
+	struct desk desk;
+
+	desk_init(&desk, 1);
+	sleeper_recv(&receiver, &desk.rx);
+	desk_end_puts(&desk, DUCT_CLOSED);
+	CHECK(sleeper_sleeps(&receiver));
+	queue_lock_both(&desk.queue);
+	queue_mark_takes_locked(&desk.queue);
+	CHECK(sleeper_sleeps(&receiver));
+	queue_stop_waits_locked(&desk.queue, &wakes);
+	queue_unlock_both(&desk.queue);
+	wakes_notify(wakes);
+	CHECK(sleeper_woke(&receiver, DUCT_CLOSED));
 	desk_fini(&desk);
 }
 
@@ -788,8 +785,8 @@ static void check_state(const struct state *state)
 	CHECK_STATUS(queue_do_locked(&op, &wakes), expected);
 	queue_unlock_both(&desk.queue);
 	CHECK(looked_ready || is_pending(expected));
-	CHECK(
-	    looked_ready == !is_pending(expected) || state->partner != 0 || state->takes_ended || state->puts_ended != DUCT_OK);
+	if (state->partner == 0 && !state->takes_ended && state->puts_ended == DUCT_OK)
+		CHECK(looked_ready == !is_pending(expected));
 	wakes_notify(wakes);
 	if (state->partner != 0)
 		sleeper_leave(&partner);
