@@ -38,6 +38,7 @@ help:
 	@echo 'make check           the tests; in parts: check-unit check-fault check-stress check-schedule check-man'
 	@echo '                     check-header check-symbols check-layers check-install check-examples'
 	@echo 'make check-sanitize  the tests under ThreadSanitizer, AddressSanitizer with UBSan, LeakSanitizer and helgrind'
+	@echo 'make check-planted   plants bugs in copies of the library and sees that the schedule explorer finds them'
 	@echo 'make bench           the benchmarks (needs Google Benchmark)'
 	@echo 'make html            the manual as web pages, in $(BUILD)/html'
 	@echo 'make install         installs to $$(DESTDIR)$$(PREFIX), here $(DESTDIR)$(PREFIX); make uninstall takes it back'
@@ -164,6 +165,10 @@ check-schedule:
 	$(BUILD)/schedule/programs random 400 50 1
 	$(BUILD)/schedule/programs exhaustive 1
 
+# Whether the explorer finds what it has to: ten minutes.
+check-planted:
+	test/schedule/planted.sh
+
 check-stress: $(STRESS:%=$(BUILD)/fork/stress/%)
 	$(BUILD)/fork/stress/stress_transfer 20000
 	$(BUILD)/fork/stress/stress_mix 5000
@@ -175,6 +180,9 @@ check-man: $(STATIC)
 
 check-header:
 	test/project/check-header.sh $(CC) $(CXX)
+
+check-format:
+	clang-format --dry-run -Werror $(wildcard lib/*.[ch] bench/*.[ch]* examples/*.c examples/*/*.[ch] test/*/*.[ch])
 
 check-layers:
 	test/project/check-layers.sh
@@ -251,5 +259,5 @@ clean:
 
 .PHONY: all help html install uninstall clean examples demo deps bench check check-unit check-fault check-schedule \
 	check-stress check-man check-header check-layers check-symbols check-install check-examples check-sanitize check-tsan \
-	check-asan check-lsan check-onelock check-helgrind
+	check-asan check-lsan check-onelock check-helgrind check-planted check-format
 .DELETE_ON_ERROR:

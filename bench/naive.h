@@ -28,8 +28,8 @@ static inline bool naive_init(struct naive *ring, size_t capacity)
 	ring->sent = ring->received = 0;
 	ring->slots = static_cast<uint64_t *>(malloc(ring->capacity * sizeof *ring->slots));
 	return ring->slots != nullptr && pthread_mutex_init(&ring->lock, nullptr) == 0 &&
-	    pthread_cond_init(&ring->not_full, nullptr) == 0 && pthread_cond_init(&ring->not_empty, nullptr) == 0 &&
-	    pthread_cond_init(&ring->taken, nullptr) == 0;
+	       pthread_cond_init(&ring->not_full, nullptr) == 0 && pthread_cond_init(&ring->not_empty, nullptr) == 0 &&
+	       pthread_cond_init(&ring->taken, nullptr) == 0;
 }
 
 static inline void naive_fini(struct naive *ring)

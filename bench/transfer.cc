@@ -14,14 +14,16 @@
 #include <ctime>
 #include <duct.h>
 
-namespace {
+namespace
+{
 
-class Duct {
-public:
+class Duct
+{
+      public:
 	explicit Duct(size_t capacity)
 	{
 		good = duct_anycast_new(&channel, sizeof(uint64_t), capacity, nullptr) == DUCT_OK &&
-		    duct_sender_new(channel, &tx) == DUCT_OK && duct_receiver_new(channel, &rx) == DUCT_OK;
+		       duct_sender_new(channel, &tx) == DUCT_OK && duct_receiver_new(channel, &rx) == DUCT_OK;
 	}
 	~Duct()
 	{
@@ -29,21 +31,34 @@ public:
 		duct_receiver_free(rx);
 		duct_channel_free(channel);
 	}
-	bool send(uint64_t message) { return duct_send(tx, &message) == DUCT_OK; }
-	bool receive(uint64_t *message) { return duct_recv(rx, message) == DUCT_OK; }
+	bool send(uint64_t message)
+	{
+		return duct_send(tx, &message) == DUCT_OK;
+	}
+	bool receive(uint64_t *message)
+	{
+		return duct_recv(rx, message) == DUCT_OK;
+	}
 
 	bool good;
 
-private:
+      private:
 	duct_channel *channel = nullptr;
 	duct_sender *tx = nullptr;
 	duct_receiver *rx = nullptr;
 };
 
-class Naive {
-public:
-	explicit Naive(size_t capacity) { good = naive_init(&ring, capacity); }
-	~Naive() { naive_fini(&ring); }
+class Naive
+{
+      public:
+	explicit Naive(size_t capacity)
+	{
+		good = naive_init(&ring, capacity);
+	}
+	~Naive()
+	{
+		naive_fini(&ring);
+	}
 	bool send(uint64_t message)
 	{
 		naive_send(&ring, message);
@@ -57,7 +72,7 @@ public:
 
 	bool good;
 
-private:
+      private:
 	struct naive ring;
 };
 

@@ -116,8 +116,8 @@ static bool read_page(int directory, const char *name, struct page *page)
 	int fd = openat(directory, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	bool whole = false;
 
-	if (fd >= 0 && fstat(fd, &about) == 0 && S_ISREG(about.st_mode) && about.st_size <= PAGE_MAX
-	    && strlen(name) < sizeof page->name) {
+	if (fd >= 0 && fstat(fd, &about) == 0 && S_ISREG(about.st_mode) && about.st_size <= PAGE_MAX &&
+	    strlen(name) < sizeof page->name) {
 		snprintf(page->name, sizeof page->name, "%s", name);
 		page->len = (size_t)about.st_size;
 		page->text = malloc(page->len + 1);
@@ -283,8 +283,8 @@ static bool client_read_head(struct client *client, size_t expected_len, int *wo
 		if (client->used == sizeof client->buffer - 1 || !client_receive(client))
 			return false;
 	end[2] = '\0';
-	right = strncmp(client->buffer, "HTTP/1.1 200 ", 13) == 0
-	    && field(client->buffer, "\r\nContent-Length: ") == (long long)expected_len;
+	right = strncmp(client->buffer, "HTTP/1.1 200 ", 13) == 0 &&
+	        field(client->buffer, "\r\nContent-Length: ") == (long long)expected_len;
 	number = field(client->buffer, "\r\nX-Worker: ");
 	*worker = number >= 1 && number <= WORKERS ? (int)number : 0;
 	*closes = strstr(client->buffer, "\r\nConnection: close\r\n") != NULL;
@@ -317,8 +317,8 @@ static struct result client_get(struct client *client, const struct page *page)
 	duct_time start = duct_now();
 	bool closes = true;
 
-	result.right = client_connect(client) && client_ask(client, page->name)
-	    && client_read_head(client, page->len, &result.worker, &closes) && client_read_body(client, page);
+	result.right = client_connect(client) && client_ask(client, page->name) &&
+	               client_read_head(client, page->len, &result.worker, &closes) && client_read_body(client, page);
 	result.latency = duct_now() - start;
 	if (!result.right || closes)
 		client_disconnect(client);

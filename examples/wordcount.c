@@ -319,8 +319,8 @@ static void start(pthread_t *thread, void *(*run)(void *), void *argument)
 static void start_workers(struct worker *workers, size_t count, chunks_receiver *chunks, tables_sender *tables)
 {
 	for (size_t i = 0; i < count; i++) {
-		if (chunks_receiver_clone(chunks, &workers[i].chunks) != DUCT_OK
-		    || tables_sender_clone(tables, &workers[i].tables) != DUCT_OK)
+		if (chunks_receiver_clone(chunks, &workers[i].chunks) != DUCT_OK ||
+		    tables_sender_clone(tables, &workers[i].tables) != DUCT_OK)
 			die("out of memory");
 		start(&workers[i].thread, count_chunks, &workers[i]);
 	}
@@ -354,8 +354,8 @@ int main(int argc, char **argv)
 		table_free(&total);
 		return 2;
 	}
-	if (chunks_open(&reader.chunks, &chunks, 2 * count, NULL) != DUCT_OK
-	    || tables_open(&tables_in, &tables_out, count, NULL) != DUCT_OK)
+	if (chunks_open(&reader.chunks, &chunks, 2 * count, NULL) != DUCT_OK ||
+	    tables_open(&tables_in, &tables_out, count, NULL) != DUCT_OK)
 		die("out of memory");
 	start_workers(workers, count, chunks, tables_in);
 	start(&reader.thread, read_files, &reader);

@@ -77,7 +77,7 @@ int main(void)
 
 	/* An interval of 1 ns: tell every time, not just once a second. */
 	if (duct_anycast_new(&numbers, sizeof(int), 2,
-	    DUCT_OPTIONS(.name = "numbers", .log = tell_when_blocked, .log_interval = 1)) != DUCT_OK)
+		DUCT_OPTIONS(.name = "numbers", .log = tell_when_blocked, .log_interval = 1)) != DUCT_OK)
 		return 1;
 	for (int i = 0; i < 2; i++) {
 		if (duct_sender_new(numbers, &senders[i].numbers) != DUCT_OK)

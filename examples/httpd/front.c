@@ -109,7 +109,7 @@ static void ignore_callers(int listener)
 {
 #if defined __linux__ && defined SO_ATTACH_FILTER
 	struct sock_filter drop_syn[] = {
-		BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 13),             /* the flags in the header of TCP */
+		BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 13), /* the flags in the header of TCP */
 		BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, TH_SYN, 0, 1),
 		BPF_STMT(BPF_RET | BPF_K, 0),
 		BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),

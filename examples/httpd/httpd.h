@@ -12,18 +12,18 @@
 #include <sys/stat.h>
 #include <sys/types.h>
 
-#define HEAD_MAX ((size_t)8 * 1024)         /* bytes of a request up to its empty line */
+#define HEAD_MAX ((size_t)8 * 1024) /* bytes of a request up to its empty line */
 #define REQUEST_LINE_MAX ((size_t)4 * 1024)
-#define FIELDS_MAX 64                       /* header fields of a request */
-#define REQUESTS_MAX 1000                   /* requests on one connection */
-#define CONNECTIONS_MAX 400                 /* fewer where the limit on descriptors is low */
+#define FIELDS_MAX 64       /* header fields of a request */
+#define REQUESTS_MAX 1000   /* requests on one connection */
+#define CONNECTIONS_MAX 400 /* fewer where the limit on descriptors is low */
 #define SCRATCH_SIZE ((size_t)64 * 1024)
-#define TURN_BYTES ((off_t)1024 * 1024)     /* what a worker sends before the next connection has its turn */
+#define TURN_BYTES ((off_t)1024 * 1024) /* what a worker sends before the next connection has its turn */
 
 /* ---- request.c: text into a request, or into the status that refuses it ------------------------------------------------ */
 
 struct request {
-	bool is_head;                /* HEAD, not GET */
+	bool is_head; /* HEAD, not GET */
 	bool keep_alive;
 	bool is_directory;           /* the path ended in a slash */
 	char path[REQUEST_LINE_MAX]; /* decoded, without slashes at its ends: "" is the root, "a/b" a file in a directory */
@@ -66,8 +66,8 @@ struct response_context {
 };
 
 /* Makes the response to a request, or the one that tells of an error status.  False: no memory; there is no response. */
-bool response_make(struct response *response, const struct request *request, int status,
-    const struct response_context *context);
+bool response_make(
+    struct response *response, const struct request *request, int status, const struct response_context *context);
 
 void response_free(struct response *response);
 
@@ -121,9 +121,9 @@ void connection_tell_late(const struct connection *connection);
 DUCT_TYPE(connections, struct connection *);
 
 struct front {
-	int listener;                     /* -1: closed */
-	int wake;                         /* the read end of a pipe: workers gave something back, or stop was raised */
-	int timeout;                      /* seconds */
+	int listener; /* -1: closed */
+	int wake;     /* the read end of a pipe: workers gave something back, or stop was raised */
+	int timeout;  /* seconds */
 	duct_cancel *stop;
 	connections_sender *ready;        /* to the workers */
 	connections_receiver *given_back; /* from them */
@@ -131,8 +131,8 @@ struct front {
 	size_t live;                      /* connections now, those with the workers included */
 	size_t waiting_len;
 	struct connection *waiting[CONNECTIONS_MAX];
-	duct_time accept_after;           /* no descriptors: not before this */
-	duct_time drain_deadline;         /* stopping: when the last ones are cut off */
+	duct_time accept_after;   /* no descriptors: not before this */
+	duct_time drain_deadline; /* stopping: when the last ones are cut off */
 };
 
 /* Serves until stop is raised and the last connection is done. */

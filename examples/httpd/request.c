@@ -202,8 +202,8 @@ static int check_method(struct piece method, struct request *request)
 /* *minor is x of HTTP/1.x. */
 static int check_version(struct piece version, int *minor)
 {
-	if (version.len != 8 || memcmp(version.text, "HTTP/", 5) != 0 || !is_digit(version.text[5]) || version.text[6] != '.'
-	    || !is_digit(version.text[7]))
+	if (version.len != 8 || memcmp(version.text, "HTTP/", 5) != 0 || !is_digit(version.text[5]) || version.text[6] != '.' ||
+	    !is_digit(version.text[7]))
 		return 400;
 	*minor = version.text[7] - '0';
 	return version.text[5] == '1' ? 200 : 505;

@@ -175,8 +175,8 @@ static void write_date(FILE *head, const char *name, time_t when)
 		fprintf(head, "%s: %s\r\n", name, text);
 }
 
-static void write_head(FILE *head, const struct draft *draft, const struct request *request,
-    const struct response_context *context)
+static void write_head(
+    FILE *head, const struct draft *draft, const struct request *request, const struct response_context *context)
 {
 	fprintf(head, "HTTP/1.1 %d %s\r\n", draft->status, reason_of(draft->status));
 	write_date(head, "Date", time(NULL));
@@ -195,8 +195,8 @@ static void write_head(FILE *head, const struct draft *draft, const struct reque
 }
 
 /* Puts head and body together.  The draft's memory and file are gone afterwards: into the response, or for good. */
-static bool finish(struct response *response, struct draft *draft, const struct request *request,
-    const struct response_context *context)
+static bool finish(
+    struct response *response, struct draft *draft, const struct request *request, const struct response_context *context)
 {
 	size_t len = 0;
 	FILE *stream;
@@ -222,8 +222,7 @@ static bool finish(struct response *response, struct draft *draft, const struct 
 	return made;
 }
 
-bool response_make(struct response *response, const struct request *request, int status,
-    const struct response_context *context)
+bool response_make(struct response *response, const struct request *request, int status, const struct response_context *context)
 {
 	struct draft draft = { .status = 200, .file = -1 };
 	bool drafted = status == 200 ? draft_path(&draft, request, context->root) : draft_error(&draft, status);

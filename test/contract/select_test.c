@@ -1382,8 +1382,9 @@ TEST(select_invalid, arguments_are_refused, 10)
 /* Selecting senders against selecting receivers, each over all channels, with deadlines that often pass. */
 struct race {
 	struct test_pair pairs[RACE_CHANNELS];
-	int each;   /* messages of a sender */
-	bool mixed; /* a sender also receives */
+	int each;         /* messages of a sender */
+	uint32_t longest; /* that a select waits, in nanoseconds */
+	bool mixed;       /* a sender also receives */
 	atomic_long sent, received, sum;
 	_Atomic uint32_t seed;
 };
@@ -1403,13 +1404,15 @@ static void *race_sender(void *argument)
 		int out = (int)(test_random(&random) % 1000), in = 0;
 		duct_case cases[RACE_CHANNELS + 1];
 		size_t chosen, count = 0;
+		duct_time deadline;
 		duct_status status;
 
 		for (; count < RACE_CHANNELS; count++)
 			cases[count] = (duct_case)DUCT_SEND(race->pairs[count].tx, &out);
 		if (race->mixed)
 			cases[count++] = (duct_case)DUCT_RECV(race->pairs[test_random(&random) % RACE_CHANNELS].rx, &in);
-		status = duct_select_until(cases, count, &chosen, DUCT_FAIR, duct_after_ns(test_random(&random) % 30000), NULL);
+		deadline = duct_after_ns(test_random(&random) % race->longest);
+		status = duct_select_until(cases, count, &chosen, DUCT_FAIR, deadline, NULL);
 		if (status == DUCT_TIMEDOUT)
 			continue;
 		CHECK_STATUS(status, DUCT_OK);
@@ -1436,7 +1439,7 @@ static void *race_receiver(void *argument)
 		cases[k] = (duct_case)DUCT_RECV(race->pairs[k].rx, &in[k]);
 	for (;;) {
 		size_t chosen;
-		duct_time deadline = duct_after_ns(test_random(&random) % 30000);
+		duct_time deadline = duct_after_ns(test_random(&random) % race->longest);
 		duct_status status = duct_select_until(cases, RACE_CHANNELS, &chosen, DUCT_FAIR, deadline, NULL);
 
 		if (status == DUCT_CLOSED)
@@ -1449,9 +1452,9 @@ static void *race_receiver(void *argument)
 	}
 }
 
-static void check_race(const size_t capacities[RACE_CHANNELS], int each, bool mixed)
+static void check_race(const size_t capacities[RACE_CHANNELS], int each, uint32_t longest, bool mixed)
 {
-	struct race race = { .each = each, .mixed = mixed, .seed = 1 };
+	struct race race = { .each = each, .longest = longest, .mixed = mixed, .seed = 1 };
 	pthread_t senders[2], receivers[3];
 
 	for (int k = 0; k < RACE_CHANNELS; k++)
@@ -1474,27 +1477,30 @@ static void check_race(const size_t capacities[RACE_CHANNELS], int each, bool mi
 	}
 }
 
-/* A deadline that races a hand-off: a message said to be sent is received, one said to be late is not.  Most are late. */
+/*
+ * A deadline that races a hand-off: a message said to be sent is received, one said to be late is not.  With shorter deadlines
+ * threads that run at once would hardly ever meet.
+ */
 TEST(select_race, of_deadlines_and_rendezvous, 30)
 {
-	check_race((const size_t[]){ 0, 0, 0 }, 1000, false);
+	check_race((const size_t[]){ 0, 0, 0 }, 1000, 100000, false);
 }
 
 TEST(select_race, of_deadlines_and_buffers, 30)
 {
-	check_race((const size_t[]){ 1, 1, 2 }, 3000, false);
+	check_race((const size_t[]){ 1, 1, 2 }, 3000, 30000, false);
 }
 
 /* Rendezvous and buffered channels in one select. */
 TEST(select_race, of_capacity_0_mixed_with_buffers, 30)
 {
-	check_race((const size_t[]){ 0, 1, 5 }, 3000, false);
+	check_race((const size_t[]){ 0, 1, 5 }, 3000, 30000, false);
 }
 
 /* Selects of both directions against each other. */
 TEST(select_race, of_selects_that_send_and_receive, 30)
 {
-	check_race((const size_t[]){ 0, 0, 1 }, 3000, true);
+	check_race((const size_t[]){ 0, 0, 1 }, 3000, 30000, true);
 }
 
 struct crossing {

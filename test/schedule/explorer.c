@@ -72,11 +72,11 @@ struct fiber {
 	bool prepared, started;
 	enum fiber_state state;
 	int priority;
-	const void *condition;  /* ON_CONDITION */
-	int64_t deadline;       /* ON_CONDITION; FOREVER: none */
-	struct mutex *mutex;    /* ON_MUTEX */
-	int joined;             /* JOINING */
-	bool yields;            /* and others run meanwhile */
+	const void *condition; /* ON_CONDITION */
+	int64_t deadline;      /* ON_CONDITION; FOREVER: none */
+	struct mutex *mutex;   /* ON_MUTEX */
+	int joined;            /* JOINING */
+	bool yields;           /* and others run meanwhile */
 	void *(*run)(void *);
 	void *argument, *result;
 };
@@ -596,8 +596,8 @@ int __wrap_pthread_cond_timedwait(pthread_cond_t *object, pthread_mutex_t *mutex
 	return wait_until(object, mutex, (int64_t)deadline->tv_sec * NS_PER_S + deadline->tv_nsec);
 }
 
-int __wrap_pthread_cond_clockwait(pthread_cond_t *object, pthread_mutex_t *mutex, clockid_t clock,
-    const struct timespec *deadline)
+int __wrap_pthread_cond_clockwait(
+    pthread_cond_t *object, pthread_mutex_t *mutex, clockid_t clock, const struct timespec *deadline)
 {
 	(void)clock;
 	return __wrap_pthread_cond_timedwait(object, mutex, deadline);

@@ -15,9 +15,9 @@
 #define EXPLORER_THREADS 8
 
 enum strategy {
-	EXPLORE_RANDOM,     /* any thread that can run, each as likely */
-	EXPLORE_PCT,        /* random priorities, lowered at depth - 1 random steps */
-	EXPLORE_EXHAUSTIVE  /* every schedule with at most bound preemptions */
+	EXPLORE_RANDOM,    /* any thread that can run, each as likely */
+	EXPLORE_PCT,       /* random priorities, lowered at depth - 1 random steps */
+	EXPLORE_EXHAUSTIVE /* every schedule with at most bound preemptions */
 };
 
 struct exploration {
@@ -34,11 +34,11 @@ struct exploration {
 
 	/* What came out. */
 	long executions, steps;
-	int longest;             /* steps of the longest run */
-	bool exhausted;          /* no schedule is left to try */
+	int longest;    /* steps of the longest run */
+	bool exhausted; /* no schedule is left to try */
 	bool failed;
 	long failed_run;
-	int failed_range;        /* the change_range that replays it */
+	int failed_range; /* the change_range that replays it */
 	char message[200];
 };
 

@@ -41,12 +41,12 @@
 /* The state of the model, without padding, so that states compare as bytes. */
 union state {
 	struct {
-		uint32_t ends;                /* open; and HAD_RECEIVER */
-		uint8_t closed[CHANNELS];     /* 1 + the reason */
+		uint32_t ends;            /* open; and HAD_RECEIVER */
+		uint8_t closed[CHANNELS]; /* 1 + the reason */
 		uint8_t length[CHANNELS];
-		uint8_t raised;               /* tokens */
-		uint8_t discarding[THREADS];  /* how many messages each thread's discard has to drop or see taken */
-		uint8_t handles[CHANNELS];    /* of the channel */
+		uint8_t raised;              /* tokens */
+		uint8_t discarding[THREADS]; /* how many messages each thread's discard has to drop or see taken */
+		uint8_t handles[CHANNELS];   /* of the channel */
 		uint8_t queued[CHANNELS][MAX_CAPACITY + 1];
 	};
 	uint64_t words[4];
@@ -96,8 +96,8 @@ static uint64_t sleeping_moves(void)
 	for (int i = 0; i < history_length; i++) {
 		const struct operation *operation = &history[i];
 
-		if (operation->status == PENDING && !operation->may && operation->kind == MOVE
-		    && explorer_asleep(operation->thread))
+		if (operation->status == PENDING && !operation->may && operation->kind == MOVE &&
+		    explorer_asleep(operation->thread))
 			set |= UINT64_C(1) << i;
 	}
 	return set;
@@ -243,8 +243,8 @@ static bool partner_waits(uint64_t done, const struct operation *operation, cons
 	for (int i = 0; i < history_length; i++) {
 		const struct operation *other = &history[i];
 
-		if (other == operation || !is_next(done, i) || other->kind != MOVE || other->never_waits
-		    || other->status == ERASED || other->call > first_return)
+		if (other == operation || !is_next(done, i) || other->kind != MOVE || other->never_waits ||
+		    other->status == ERASED || other->call > first_return)
 			continue;
 		for (int k = 0; k < other->part_count; k++)
 			if (opposite(part, &other->parts[k]))
@@ -299,8 +299,8 @@ static bool apply_waiting(union state *state, uint64_t done, const struct operat
 	case PENDING:
 	case DUCT_OK:
 		if (operation->kind == READY)
-			return can_move(state, part)
-			    || (!is_over(state, part) && partner_waits(done, operation, part, first_return));
+			return can_move(state, part) ||
+			       (!is_over(state, part) && partner_waits(done, operation, part, first_return));
 		return apply_move(state, part);
 	case DUCT_CLOSED:
 		return apply_closed(state, part);
@@ -339,8 +339,8 @@ static bool apply_open(union state *state, const struct operation *operation)
 {
 	const struct part *part = &operation->parts[0];
 	bool clone = part->value != 0;
-	bool refused = (part->is_send && state->closed[part->channel] != 0)
-	    || (clone && (state->ends & END_BIT(part->is_send, part->channel, 0)) == 0);
+	bool refused = (part->is_send && state->closed[part->channel] != 0) ||
+	               (clone && (state->ends & END_BIT(part->is_send, part->channel, 0)) == 0);
 
 	if (operation->status == DUCT_NOMEM)
 		return true;
@@ -439,8 +439,8 @@ static bool could_meet(const union state *state, const struct operation *a, cons
 		return false;
 	for (int i = 0; i < a->part_count; i++)
 		for (int k = 0; k < b->part_count; k++)
-			if (opposite(&a->parts[i], &b->parts[k]) && start.capacity[a->parts[i].channel] == 0
-			    && !is_over(state, &a->parts[i]) && !is_over(state, &b->parts[k]))
+			if (opposite(&a->parts[i], &b->parts[k]) && start.capacity[a->parts[i].channel] == 0 &&
+			    !is_over(state, &a->parts[i]) && !is_over(state, &b->parts[k]))
 				return true;
 	return false;
 }
@@ -481,8 +481,8 @@ static bool can_come_next(uint64_t done, int i, long first_return)
 {
 	const struct operation *operation = &history[i];
 
-	return is_next(done, i) && operation->call <= first_return && (operation->status != PENDING || operation->may)
-	    && !overtakes(done, operation);
+	return is_next(done, i) && operation->call <= first_return && (operation->status != PENDING || operation->may) &&
+	       !overtakes(done, operation);
 }
 
 static bool search(uint64_t done, const union state *state, bool at_rest);
@@ -493,18 +493,18 @@ static bool search_pairs(uint64_t done, const union state *state, bool at_rest, 
 	const struct operation *send = &history[sender];
 	const struct part *sent = &send->parts[send->chosen];
 
-	if (send->kind != MOVE || (send->status != DUCT_OK && send->status != PENDING) || !sent->is_send
-	    || start.capacity[sent->channel] != 0 || is_over(state, sent))
+	if (send->kind != MOVE || (send->status != DUCT_OK && send->status != PENDING) || !sent->is_send ||
+	    start.capacity[sent->channel] != 0 || is_over(state, sent))
 		return false;
 	for (int i = 0; i < history_length; i++) {
 		const struct operation *receive = &history[i];
 		const struct part *received = &receive->parts[receive->chosen];
 
-		if (i == sender || receive->kind != MOVE || receive->status != DUCT_OK || !opposite(sent, received)
-		    || received->value != sent->value || is_over(state, received)
-		    || !can_come_next(done | UINT64_C(1) << sender, i, first_return)
-		    || !can_come_next(done | UINT64_C(1) << i, sender, first_return)
-		    || !may_choose(state, done, send) || !may_choose(state, done, receive))
+		if (i == sender || receive->kind != MOVE || receive->status != DUCT_OK || !opposite(sent, received) ||
+		    received->value != sent->value || is_over(state, received) ||
+		    !can_come_next(done | UINT64_C(1) << sender, i, first_return) ||
+		    !can_come_next(done | UINT64_C(1) << i, sender, first_return) || !may_choose(state, done, send) ||
+		    !may_choose(state, done, receive))
 			continue;
 		if (search(done | UINT64_C(1) << sender | UINT64_C(1) << i, state, at_rest))
 			return true;
@@ -519,9 +519,8 @@ static bool search_from(uint64_t done, const union state *state, bool at_rest, l
 
 		if (is_done(done, i))
 			continue;
-		if (can_come_next(done, i, first_return) && may_choose(state, done, &history[i])
-		    && apply(&next, done, &history[i], first_return)
-		    && search(done | UINT64_C(1) << i, &next, at_rest))
+		if (can_come_next(done, i, first_return) && may_choose(state, done, &history[i]) &&
+		    apply(&next, done, &history[i], first_return) && search(done | UINT64_C(1) << i, &next, at_rest))
 			return true;
 		if (search_pairs(done, state, at_rest, i, first_return))
 			return true;

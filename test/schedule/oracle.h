@@ -13,7 +13,7 @@
 #include <stdint.h>
 
 #define CHANNELS 2
-#define SLOTS 5           /* ends of one kind on one channel: a shared one, and one of each thread 1 .. 4 */
+#define SLOTS 5 /* ends of one kind on one channel: a shared one, and one of each thread 1 .. 4 */
 #define MAX_CASES 3
 #define MAX_OPERATIONS 64
 #define MAX_CAPACITY 7
@@ -23,11 +23,11 @@
 #define ENDS_OF(is_send_, channel_) (END_BIT(is_send_, channel_, 0) * ((1u << SLOTS) - 1))
 
 enum kind {
-	MOVE,      /* a send, a receive or a select */
-	READY,     /* says that a case could be performed */
-	CLOSE,     /* of the channel; value: the reason */
+	MOVE,  /* a send, a receive or a select */
+	READY, /* says that a case could be performed */
+	CLOSE, /* of the channel; value: the reason */
 	CLOSE_END,
-	OPEN_END,  /* value: 1: a clone of the shared end */
+	OPEN_END, /* value: 1: a clone of the shared end */
 	CLONE_HANDLE,
 	FREE_HANDLE,
 	SETTLED,   /* the end of a call that closed an end or freed a handle, and of its drops */
@@ -53,16 +53,16 @@ struct operation {
 	enum kind kind;
 	int part_count;
 	struct part parts[MAX_CASES];
-	int status;         /* a duct_status, PENDING or ERASED */
-	int chosen;         /* the part that status is about */
-	int after;          /* comes after that operation of the same call; -1: none */
-	bool in_order;      /* of several parts that are possible, the first one is chosen */
-	bool never_waits;   /* a try, a call with a deadline in the past */
-	bool may;           /* while pending, perhaps done already: part of a batch */
-	uint8_t tokens;     /* the set of tokens any of which cancels it; for RAISE: raised */
-	bool expired;       /* the deadline of its token passed before it returned */
+	int status;       /* a duct_status, PENDING or ERASED */
+	int chosen;       /* the part that status is about */
+	int after;        /* comes after that operation of the same call; -1: none */
+	bool in_order;    /* of several parts that are possible, the first one is chosen */
+	bool never_waits; /* a try, a call with a deadline in the past */
+	bool may;         /* while pending, perhaps done already: part of a batch */
+	uint8_t tokens;   /* the set of tokens any of which cancels it; for RAISE: raised */
+	bool expired;     /* the deadline of its token passed before it returned */
 	int thread;
-	uint64_t slept;     /* the operations whose threads slept when this one was called */
+	uint64_t slept; /* the operations whose threads slept when this one was called */
 	long call, returned;
 	const uint64_t *received; /* a pending receive's buffer: tells whether it received */
 };

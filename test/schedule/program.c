@@ -139,8 +139,9 @@ static int slot_of(bool own)
 
 static struct part part_of(bool is_send, int channel, bool own, int value)
 {
-	struct part part = { .channel = (uint8_t)channel, .is_send = is_send, .slot = (uint8_t)slot_of(own),
-		.value = (uint8_t)value };
+	struct part part = {
+		.channel = (uint8_t)channel, .is_send = is_send, .slot = (uint8_t)slot_of(own), .value = (uint8_t)value
+	};
 
 	return part;
 }
@@ -161,8 +162,8 @@ static duct_receiver *receiver_of(const struct step *step)
 
 static bool verb_sends(enum verb verb)
 {
-	return verb == SEND || verb == SEND_MANY || verb == WAIT_SEND || verb == CLOSE_SENDER || verb == FREE_SENDER
-	    || verb == NEW_SENDER || verb == CLONE_SENDER;
+	return verb == SEND || verb == SEND_MANY || verb == WAIT_SEND || verb == CLOSE_SENDER || verb == FREE_SENDER ||
+	       verb == NEW_SENDER || verb == CLONE_SENDER;
 }
 
 static bool verb_clones_end(enum verb verb)
@@ -429,7 +430,8 @@ static void run_recv_many(const struct step *step)
 		operation->received = message_at(&buffer, step->channel, (size_t)i);
 		operation->never_waits |= i >= step->min;
 	}
-	status = duct_recv_many(receiver_of(step), &buffer, (size_t)step->min, (size_t)step->max, &done, wait.deadline, wait.token);
+	status =
+	    duct_recv_many(receiver_of(step), &buffer, (size_t)step->min, (size_t)step->max, &done, wait.deadline, wait.token);
 	if (step->min > 0 || status != DUCT_EMPTY)
 		check_status(&wait, status, NO_TRY);
 	EXPLORER_CHECK(done <= (size_t)step->max);
@@ -484,8 +486,8 @@ static void select_prepare(const struct step *step, struct operation *operation,
 }
 
 /* Only the chosen case has a status, and only its message moved. */
-static void select_check(const struct step *step, struct operation *operation, const duct_case *cases,
-    const struct buffer *buffers, int chosen)
+static void select_check(
+    const struct step *step, struct operation *operation, const duct_case *cases, const struct buffer *buffers, int chosen)
 {
 	for (int i = 0; i < step->case_count; i++) {
 		struct part *part = &operation->parts[i];
@@ -914,7 +916,7 @@ static void make_channels(struct beginning *beginning)
 		channel->words = i == 0 ? 1 : program_current.big ? BIG_WORDS : SMALL_WORDS;
 		handles_left[i] = 1;
 		EXPLORER_CHECK(duct_anycast_new(&channel->handle, sizeof(uint64_t) * (size_t)channel->words, capacity,
-		    DUCT_OPTIONS(.drop = drop, .context = channel)) == DUCT_OK);
+				   DUCT_OPTIONS(.drop = drop, .context = channel)) == DUCT_OK);
 		beginning->capacity[i] = (uint8_t)capacity;
 		make_ends(channel, beginning->ends);
 		prefill(channel, beginning);
@@ -1047,8 +1049,8 @@ int step_operations(const struct program *program, const struct step *step)
 
 /* ---- Programs as text ------------------------------------------------------------------------------------------------- */
 
-static const char *const verb_names[] = { "s", "r", "[", "m", "n", "as", "ar", "x", "d", "S", "R", "fS", "fR", "k",
-	"fk", "l", "y", "i", "+x", "fx", "+S", "+R", "*S", "*R" };
+static const char *const verb_names[] = { "s", "r", "[", "m", "n", "as", "ar", "x", "d", "S", "R", "fS", "fR", "k", "fk", "l",
+	"y", "i", "+x", "fx", "+S", "+R", "*S", "*R" };
 
 #define VERBS ((int)(sizeof verb_names / sizeof verb_names[0]))
 
@@ -1056,7 +1058,8 @@ static void format_cases(FILE *out, const struct step *step)
 {
 	fprintf(out, "%s%s[", step->flags & DUCT_PRIORITY ? "p" : "", step->flags & DUCT_READY ? "w" : "");
 	for (int i = 0; i < step->case_count; i++)
-		fprintf(out, "%s%d%s", step->cases[i].is_send ? "s" : "r", step->cases[i].channel, step->cases[i].own ? "'" : "");
+		fprintf(
+		    out, "%s%d%s", step->cases[i].is_send ? "s" : "r", step->cases[i].channel, step->cases[i].own ? "'" : "");
 	fprintf(out, "]");
 }
 
@@ -1088,7 +1091,8 @@ void program_format(const struct program *program, char *text, size_t size)
 		abort();
 	fprintf(out, "%s", program->fails ? "~" : "");
 	for (int i = 0; i < CHANNELS; i++)
-		fprintf(out, "%d%s%s ", program->capacity[i], program->unreceived[i] ? "!" : "", i == 1 && program->big ? "^" : "");
+		fprintf(
+		    out, "%d%s%s ", program->capacity[i], program->unreceived[i] ? "!" : "", i == 1 && program->big ? "^" : "");
 	fprintf(out, "%d %d ", program->prefilled[0], program->prefilled[1]);
 	for (int i = 0; i < program->thread_count; i++) {
 		fprintf(out, "%s", i > 0 ? "|" : "");
@@ -1253,8 +1257,8 @@ bool program_parse(struct program *program, const char *text)
 				return false;
 			continue;
 		}
-		if (program->step_count[thread] == MAX_STEPS
-		    || !parse_step(&program->steps[thread][program->step_count[thread]++], &text))
+		if (program->step_count[thread] == MAX_STEPS ||
+		    !parse_step(&program->steps[thread][program->step_count[thread]++], &text))
 			return false;
 	}
 	return true;

@@ -64,8 +64,8 @@ struct step {
 	enum token token;
 	unsigned flags; /* of a select */
 	int channel;
-	bool own;       /* through the thread's own end, not the shared one */
-	int min, max;   /* of a batch */
+	bool own;     /* through the thread's own end, not the shared one */
+	int min, max; /* of a batch */
 	int case_count;
 	struct step_case cases[MAX_CASES];
 };

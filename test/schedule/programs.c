@@ -61,10 +61,11 @@ static enum verb draw_verb(const struct theme *theme)
 		enum verb verb;
 		unsigned weight, with_handles;
 	} verbs[] = { { SEND, 18, 6 }, { RECV, 18, 6 }, { SELECT, 16, 6 }, { SEND_MANY, 4, 2 }, { RECV_MANY, 4, 2 },
-		{ WAIT_SEND, 2, 1 }, { WAIT_RECV, 2, 1 }, { CLOSE_CHANNEL, 2, 1 }, { DISCARD_CHANNEL, 2, 1 }, { CLOSE_SENDER, 1, 2 },
-		{ CLOSE_RECEIVER, 1, 2 }, { FREE_SENDER, 1, 3 }, { FREE_RECEIVER, 1, 3 }, { LOOK_LENGTH, 1, 1 },
-		{ LOOK_REASON, 1, 1 }, { LOOK_CLOSED, 1, 1 }, { FREE_CHANNEL, 1, 5 }, { CLONE_CHANNEL, 0, 1 }, { NEW_SENDER, 0, 1 },
-		{ NEW_RECEIVER, 0, 2 }, { CLONE_SENDER, 0, 1 }, { CLONE_RECEIVER, 0, 1 } };
+		{ WAIT_SEND, 2, 1 }, { WAIT_RECV, 2, 1 }, { CLOSE_CHANNEL, 2, 1 }, { DISCARD_CHANNEL, 2, 1 },
+		{ CLOSE_SENDER, 1, 2 }, { CLOSE_RECEIVER, 1, 2 }, { FREE_SENDER, 1, 3 }, { FREE_RECEIVER, 1, 3 },
+		{ LOOK_LENGTH, 1, 1 }, { LOOK_REASON, 1, 1 }, { LOOK_CLOSED, 1, 1 }, { FREE_CHANNEL, 1, 5 },
+		{ CLONE_CHANNEL, 0, 1 }, { NEW_SENDER, 0, 1 }, { NEW_RECEIVER, 0, 2 }, { CLONE_SENDER, 0, 1 },
+		{ CLONE_RECEIVER, 0, 1 } };
 	unsigned total = 0, drawn;
 	size_t i = 0;
 
@@ -173,6 +174,8 @@ static void draw_program(struct program *program, uint64_t base, long number)
 
 /* ---- Listed programs -------------------------------------------------------------------------------------------------- */
 
+/* One a line: */
+/* clang-format off */
 static const char *const listed[] = {
 	/* one channel, two threads */
 	"0 0 0 0 s0|r0",
@@ -282,6 +285,7 @@ static const char *const listed[] = {
 	"~0 0 0 0 Dr0|ts0",
 	NULL
 };
+/* clang-format on */
 
 /* ---- Running ---------------------------------------------------------------------------------------------------------- */
 
@@ -292,8 +296,8 @@ static void print_failure(const struct exploration *exploration)
 	char text[TEXT_SIZE];
 
 	program_format(&program_current, text, sizeof text);
-	printf("FAILED: %s\n  program \"%s\", execution %ld, %d messages of the channels at the start\n", exploration->message, text,
-	    exploration->executions, program_current.prefilled[0] + program_current.prefilled[1]);
+	printf("FAILED: %s\n  program \"%s\", execution %ld, %d messages of the channels at the start\n", exploration->message,
+	    text, exploration->executions, program_current.prefilled[0] + program_current.prefilled[1]);
 	oracle_print();
 }
 
@@ -423,7 +427,9 @@ static bool run_exhaustive(const char *text, int bound, long max)
 		return false;
 	passed = run(&exploration);
 	printf("%-30s %9ld schedules of at most %3d steps  %s\n", text, exploration.executions, exploration.longest,
-	    !passed ? "FAILED" : exploration.exhausted ? "EXHAUSTED" : "cut");
+	    !passed                 ? "FAILED"
+	    : exploration.exhausted ? "EXHAUSTED"
+				    : "cut");
 	if (!passed) {
 		print_failure(&exploration);
 		explorer_print_trace(TRACE_STEPS);
@@ -464,6 +470,6 @@ int main(int argc, char **argv)
 	if (strcmp(what, "exhaustive") == 0 && argc >= 3 && argc <= 5)
 		return exhaustive_main(atoi(argv[2]), argc > 3 ? atol(argv[3]) : 20000000, argc > 4 ? argv[4] : NULL);
 	fprintf(stderr, "usage: programs random PROGRAMS RUNS SEED | replay SEED PROGRAM RUN RANGE |\n"
-	    "    random-of TEXT RUNS SEED | exhaustive BOUND [MAX [TEXT]]\n");
+			"    random-of TEXT RUNS SEED | exhaustive BOUND [MAX [TEXT]]\n");
 	return 2;
 }

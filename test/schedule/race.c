@@ -34,7 +34,7 @@
 
 struct granule {
 	uintptr_t address;
-	unsigned execution; /* in use only if this one */
+	unsigned execution;                                               /* in use only if this one */
 	uint16_t written[EXPLORER_THREADS][4], read[EXPLORER_THREADS][4]; /* each thread's clock at its last access; 0: none */
 };
 
@@ -177,12 +177,30 @@ void race_free(const void *memory, size_t size, const void *pc)
 #define CALLER __builtin_return_address(0)
 
 #define PLAIN(size_) \
-	void __tsan_read##size_(void *memory) { access_at_point(memory, size_, false, CALLER); } \
-	void __tsan_write##size_(void *memory) { access_at_point(memory, size_, true, CALLER); } \
-	void __tsan_unaligned_read##size_(void *memory) { access_at_point(memory, size_, false, CALLER); } \
-	void __tsan_unaligned_write##size_(void *memory) { access_at_point(memory, size_, true, CALLER); } \
-	void __tsan_volatile_read##size_(void *memory) { access_at_point(memory, size_, false, CALLER); } \
-	void __tsan_volatile_write##size_(void *memory) { access_at_point(memory, size_, true, CALLER); }
+	void __tsan_read##size_(void *memory) \
+	{ \
+		access_at_point(memory, size_, false, CALLER); \
+	} \
+	void __tsan_write##size_(void *memory) \
+	{ \
+		access_at_point(memory, size_, true, CALLER); \
+	} \
+	void __tsan_unaligned_read##size_(void *memory) \
+	{ \
+		access_at_point(memory, size_, false, CALLER); \
+	} \
+	void __tsan_unaligned_write##size_(void *memory) \
+	{ \
+		access_at_point(memory, size_, true, CALLER); \
+	} \
+	void __tsan_volatile_read##size_(void *memory) \
+	{ \
+		access_at_point(memory, size_, false, CALLER); \
+	} \
+	void __tsan_volatile_write##size_(void *memory) \
+	{ \
+		access_at_point(memory, size_, true, CALLER); \
+	}
 
 PLAIN(1)
 PLAIN(2)
@@ -324,10 +342,10 @@ static void atomic_modify(const volatile void *address, size_t size, int order, 
 	ATOMIC_MODIFY(bits_, type_, fetch_add, old + value) \
 	ATOMIC_MODIFY(bits_, type_, fetch_sub, old - value) \
 	ATOMIC_MODIFY(bits_, type_, fetch_or, old | value) \
-	ATOMIC_MODIFY(bits_, type_, fetch_and, old & value) \
+	ATOMIC_MODIFY(bits_, type_, fetch_and, old &value) \
 	ATOMIC_MODIFY(bits_, type_, fetch_xor, old ^ value) \
-	int __tsan_atomic##bits_##_compare_exchange_strong(volatile type_ *at, type_ *expected, type_ value, int order, \
-	    int failure_order) \
+	int __tsan_atomic##bits_##_compare_exchange_strong( \
+	    volatile type_ *at, type_ *expected, type_ value, int order, int failure_order) \
 	{ \
 		explorer_point("compare_exchange", (const void *)at); \
 		heap_check((const void *)at, sizeof *at); \
@@ -341,8 +359,8 @@ static void atomic_modify(const volatile void *address, size_t size, int order, 
 		*expected = *at; \
 		return 0; \
 	} \
-	int __tsan_atomic##bits_##_compare_exchange_weak(volatile type_ *at, type_ *expected, type_ value, int order, \
-	    int failure_order) \
+	int __tsan_atomic##bits_##_compare_exchange_weak( \
+	    volatile type_ *at, type_ *expected, type_ value, int order, int failure_order) \
 	{ \
 		return __tsan_atomic##bits_##_compare_exchange_strong(at, expected, value, order, failure_order); \
 	}
