@@ -142,7 +142,8 @@ $(eval $(call FLAVOUR,fork,-DFORK_RUNNER,$(FORK_RUNNER),))
 $(eval $(call FLAVOUR,onelock,-DFORK_RUNNER -DDUCT_ONE_LOCK,$(FORK_RUNNER),))
 $(eval $(call FLAVOUR,tsan,-DFORK_RUNNER -O1 -fsanitize=thread,$(FORK_RUNNER),))
 $(eval $(call FLAVOUR,asan,-DFORK_RUNNER -O1 -fsanitize=address$(comma)undefined -fno-sanitize-recover=undefined,$(FORK_RUNNER),))
-$(eval $(call FLAVOUR,lsan,-DFORK_RUNNER -O1 -fsanitize=leak,$(FORK_RUNNER),))
+# GCC does not tell a source that it is built for LeakSanitizer.
+$(eval $(call FLAVOUR,lsan,-DFORK_RUNNER -DTEST_SANITIZED=1 -O1 -fsanitize=leak,$(FORK_RUNNER),))
 
 check: check-header check-layers check-symbols check-install check-man check-examples check-fault check-schedule check-stress \
 	check-unit

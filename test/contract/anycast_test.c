@@ -664,7 +664,7 @@ static void *crowd_receive(void *argument)
 	int message;
 
 	DUCT_FOR_EACH(crowd->rx, &message)
-	atomic_fetch_add(&crowd->seen[message], 1);
+		atomic_fetch_add(&crowd->seen[message], 1);
 	duct_receiver_free(crowd->rx);
 	return NULL;
 }
@@ -724,8 +724,7 @@ static void *receive_signed(void *argument)
 	struct signed_message message;
 	int last[CROWD] = { -1, -1, -1, -1 };
 
-	DUCT_FOR_EACH(argument, &message)
-	{
+	DUCT_FOR_EACH(argument, &message) {
 		CHECK(message.number > last[message.sender]);
 		last[message.sender] = message.number;
 	}
@@ -956,8 +955,7 @@ static void *send_through_each(void *argument)
 {
 	duct_sender *tx;
 
-	DUCT_FOR_EACH(argument, &tx)
-	{
+	DUCT_FOR_EACH(argument, &tx) {
 		CHECK_STATUS(duct_send(tx, &tx), DUCT_OK);
 		duct_sender_free(tx);
 	}
@@ -1053,8 +1051,7 @@ static void *work_through(void *argument)
 	struct works *works = argument;
 	int item;
 
-	DUCT_FOR_EACH(works->items, &item)
-	{
+	DUCT_FOR_EACH(works->items, &item) {
 		if (item == 13)
 			sched_yield();
 		CHECK_STATUS(duct_send(works->results, &item), DUCT_OK);
@@ -1095,8 +1092,7 @@ TEST(anycast, a_crowd_of_workers_hands_on_every_item, 60)
 		works.workers[w] = test_start(work_through, &works);
 	feeder = test_start(feed, items.tx);
 	closer = test_start(close_after_workers, &works);
-	DUCT_FOR_EACH(results.rx, &item)
-	{
+	DUCT_FOR_EACH(results.rx, &item) {
 		sum += item;
 		count++;
 	}
@@ -1118,8 +1114,7 @@ static void *respond(void *argument)
 {
 	struct dialogue *dialogue = argument;
 
-	DUCT_FOR_EACH(dialogue->requests, NULL)
-	{
+	DUCT_FOR_EACH(dialogue->requests, NULL) {
 		if (duct_send(dialogue->responses, &(int){ 1 }) != DUCT_OK)
 			break;
 	}

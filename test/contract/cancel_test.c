@@ -377,8 +377,7 @@ static void *receive_with_tokens(void *argument)
 	struct race *race = argument;
 	duct_cancel *cancel;
 
-	DUCT_FOR_EACH(race->tokens.rx, &cancel)
-	{
+	DUCT_FOR_EACH(race->tokens.rx, &cancel) {
 		int message = -1;
 		duct_status status = duct_recv_until(race->pair.rx, &message, DUCT_FOREVER, cancel);
 

@@ -254,7 +254,7 @@ static void *receive_until_closed(void *argument)
 	int message;
 
 	DUCT_FOR_EACH(traffic->pair.rx, &message)
-	atomic_fetch_add(&traffic->received, 1);
+		atomic_fetch_add(&traffic->received, 1);
 	return NULL;
 }
 
@@ -284,8 +284,7 @@ static void *try_each(void *argument)
 	duct_receiver *rx;
 	int message;
 
-	DUCT_FOR_EACH(rounds->rx, &rx)
-	{
+	DUCT_FOR_EACH(rounds->rx, &rx) {
 		duct_status status = duct_try_recv(rx, &message);
 
 		CHECK(status == DUCT_OK || status == DUCT_CLOSED);

@@ -35,8 +35,7 @@ static void *sum_up(void *argument)
 	struct sums *sums = argument;
 	int message;
 
-	DUCT_FOR_EACH(sums->rx, &message)
-	{
+	DUCT_FOR_EACH(sums->rx, &message) {
 		sums->received += message;
 		sums->count++;
 	}
@@ -188,8 +187,7 @@ TEST(frequenz, iteration_ends_with_the_sender, 5)
 
 	CHECK_STATUS(duct_anycast_open(&tx, &rx, sizeof(char *), LIMIT, NULL), DUCT_OK);
 	thread = test_start(send_words, tx);
-	DUCT_FOR_EACH(rx, &word)
-	{
+	DUCT_FOR_EACH(rx, &word) {
 		CHECK(count < 5 && strcmp(word, expected[count]) == 0);
 		count++;
 	}

@@ -921,8 +921,7 @@ static void *consume(void *argument)
 	struct multi_consumer *multi = argument;
 	int item;
 
-	DUCT_FOR_EACH(multi->queue.rx, &item)
-	{
+	DUCT_FOR_EACH(multi->queue.rx, &item) {
 		if (primes[item % (int)ARRAY_LEN(primes)] == item)
 			sched_yield();
 		CHECK_STATUS(duct_send(multi->results.tx, &item), DUCT_OK);
@@ -957,8 +956,7 @@ TEST(go_multi_consumer, gets_every_item_once, 60)
 	for (int k = 0; k < WORKERS; k++)
 		workers[k] = test_start(consume, &multi);
 	feeder = test_start(feed, &multi);
-	DUCT_FOR_EACH(multi.results.rx, &item)
-	{
+	DUCT_FOR_EACH(multi.results.rx, &item) {
 		count++;
 		sum += item;
 	}

@@ -696,8 +696,7 @@ static void *send_and_free(void *argument)
 	struct race *race = argument;
 	duct_sender *tx;
 
-	DUCT_FOR_EACH(race->ends_in, &tx)
-	{
+	DUCT_FOR_EACH(race->ends_in, &tx) {
 		int sent = 0;
 
 		while (sent < 3 && duct_send(tx, &sent) == DUCT_OK)
@@ -745,8 +744,7 @@ static void *receive_and_free(void *argument)
 	struct race *race = argument;
 	duct_receiver *rx;
 
-	DUCT_FOR_EACH(race->ends_in, &rx)
-	{
+	DUCT_FOR_EACH(race->ends_in, &rx) {
 		int received = 0, message;
 
 		while (duct_recv(rx, &message) == DUCT_OK)

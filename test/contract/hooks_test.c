@@ -110,7 +110,7 @@ static void *receive_tickets(void *argument)
 	int ticket;
 
 	DUCT_FOR_EACH(ticketing->pair.rx, &ticket)
-	atomic_fetch_add(&ticketing->received[ticket], 1);
+		atomic_fetch_add(&ticketing->received[ticket], 1);
 	return NULL;
 }
 

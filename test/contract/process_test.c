@@ -97,7 +97,7 @@ static void *echo(void *argument)
 	int message;
 
 	DUCT_FOR_EACH(pairs[0].rx, &message)
-	CHECK_STATUS(duct_send(pairs[1].tx, &message), DUCT_OK);
+		CHECK_STATUS(duct_send(pairs[1].tx, &message), DUCT_OK);
 	return NULL;
 }
 

@@ -35,7 +35,7 @@ TEST(pychanasync, producer_and_consumer_keep_order, 5)
 		int item, count = 0;
 
 		DUCT_FOR_EACH(pair.rx, &item)
-		CHECK(item == items[count++]);
+			CHECK(item == items[count++]);
 		CHECK(count == 5);
 		test_join(producer);
 		test_pair_free(&pair);
@@ -64,7 +64,7 @@ TEST(pychanasync, leaving_the_scope_closes, 5)
 	push_in_scope(channel);
 	CHECK(duct_channel_is_closed(duct_receiver_channel(rx)));
 	DUCT_FOR_EACH(rx, &item)
-	CHECK(item == count++);
+		CHECK(item == count++);
 	CHECK(count == 3);
 	duct_receiver_free(rx);
 }
@@ -252,8 +252,7 @@ TEST(pychanasync, fan_in_with_a_signal_channel, 5)
 
 	for (int p = 0; p < 5; p++)
 		producers[p] = test_start(produce_ten, &fan);
-	DUCT_FOR_EACH(pairs[0].rx, &item)
-	{
+	DUCT_FOR_EACH(pairs[0].rx, &item) {
 		last = item;
 		count++;
 	}

@@ -1483,12 +1483,12 @@ static void check_race(const size_t capacities[RACE_CHANNELS], int each, uint32_
  */
 TEST(select_race, of_deadlines_and_rendezvous, 30)
 {
-	check_race((const size_t[]){ 0, 0, 0 }, 1000, 100000, false);
+	check_race((const size_t[]){ 0, 0, 0 }, 3000, 100000, false);
 }
 
 TEST(select_race, of_deadlines_and_buffers, 30)
 {
-	check_race((const size_t[]){ 1, 1, 2 }, 3000, 30000, false);
+	check_race((const size_t[]){ 1, 1, 2 }, 3000, 3000, false);
 }
 
 /* Rendezvous and buffered channels in one select. */

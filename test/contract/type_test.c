@@ -203,8 +203,7 @@ TEST(for_each, ends_with_closed, 5)
 
 	for (int n = 1; n <= 5; n++)
 		CHECK_STATUS(duct_send(pair.tx, &n), DUCT_OK);
-	DUCT_FOR_EACH(pair.rx, &message)
-	{
+	DUCT_FOR_EACH(pair.rx, &message) {
 		sum += message;
 		if (message == 3)
 			duct_receiver_close(pair.rx);
@@ -214,7 +213,7 @@ TEST(for_each, ends_with_closed, 5)
 	CHECK_STATUS(duct_receiver_new(pair.channel, &pair.rx), DUCT_OK);
 	duct_channel_close(pair.channel, 0);
 	DUCT_FOR_EACH(pair.rx, &message)
-	sum += message;
+		sum += message;
 	CHECK(sum == 15);
 	test_pair_free(&pair);
 }

@@ -90,7 +90,8 @@ void fork_test_add(struct fork_test *test);
 #else
 #define TEST_THREAD_SANITIZED 0
 #endif
-#if TEST_THREAD_SANITIZED || defined __SANITIZE_ADDRESS__ || TEST_HAS_FEATURE(address_sanitizer) || \
+#ifdef TEST_SANITIZED /* by the Makefile */
+#elif TEST_THREAD_SANITIZED || defined __SANITIZE_ADDRESS__ || TEST_HAS_FEATURE(address_sanitizer) || \
     TEST_HAS_FEATURE(memory_sanitizer)
 #define TEST_SANITIZED 1
 #else
