@@ -37,7 +37,7 @@ help:
 	@echo 'make deps            installs what the tests need, where there is apt-get'
 	@echo 'make check           the tests; in parts: check-unit check-fault check-stress check-schedule check-man'
 	@echo '                     check-header check-symbols check-layers check-install check-examples'
-	@echo 'make check-sanitize  the tests under ThreadSanitizer, AddressSanitizer with UBSan, LeakSanitizer and helgrind'
+	@echo 'make check-sanitize  the tests under ThreadSanitizer, AddressSanitizer with LeakSanitizer and UBSan, and helgrind'
 	@echo 'make check-planted   plants bugs in copies of the library and sees that the schedule explorer finds them'
 	@echo 'make bench           the benchmarks (needs Google Benchmark)'
 	@echo 'make html            the manual as web pages, in $(BUILD)/html'
@@ -142,8 +142,6 @@ $(eval $(call FLAVOUR,fork,-DFORK_RUNNER,$(FORK_RUNNER),))
 $(eval $(call FLAVOUR,onelock,-DFORK_RUNNER -DDUCT_ONE_LOCK,$(FORK_RUNNER),))
 $(eval $(call FLAVOUR,tsan,-DFORK_RUNNER -O1 -fsanitize=thread,$(FORK_RUNNER),))
 $(eval $(call FLAVOUR,asan,-DFORK_RUNNER -O1 -fsanitize=address$(comma)undefined -fno-sanitize-recover=undefined,$(FORK_RUNNER),))
-# GCC does not tell a source that it is built for LeakSanitizer.
-$(eval $(call FLAVOUR,lsan,-DFORK_RUNNER -DTEST_SANITIZED=1 -O1 -fsanitize=leak,$(FORK_RUNNER),))
 
 check: check-header check-layers check-symbols check-install check-man check-examples check-fault check-schedule check-stress \
 	check-unit
@@ -204,18 +202,15 @@ $(BUILD)/test/%: test/examples/%.c
 # Address space layouts that ThreadSanitizer of this age cannot take are turned off for it.
 PLAIN_LAYOUT := $(shell [ "$$(cat /proc/sys/vm/mmap_rnd_bits 2>/dev/null || echo 0)" -gt 28 ] && echo setarch -R)
 
-check-sanitize: check-tsan check-asan check-lsan check-helgrind
+check-sanitize: check-tsan check-asan check-helgrind
 
 check-tsan: $(BUILD)/tsan/tests $(BUILD)/tsan/stress/stress_mix
 	TEST_TIME_SCALE=10 TSAN_OPTIONS=halt_on_error=1 $(PLAIN_LAYOUT) $(BUILD)/tsan/tests
 	$(PLAIN_LAYOUT) $(BUILD)/tsan/stress/stress_mix 5000
 
 check-asan: $(BUILD)/asan/tests $(BUILD)/asan/stress/stress_mix
-	TEST_TIME_SCALE=10 ASAN_OPTIONS=detect_stack_use_after_return=1 $(BUILD)/asan/tests
+	TEST_TIME_SCALE=10 ASAN_OPTIONS=detect_leaks=1:detect_stack_use_after_return=1 $(BUILD)/asan/tests
 	$(BUILD)/asan/stress/stress_mix 5000
-
-check-lsan: $(BUILD)/lsan/tests
-	TEST_TIME_SCALE=10 $(BUILD)/lsan/tests
 
 check-onelock: $(BUILD)/onelock/tests
 	$(BUILD)/onelock/tests
@@ -260,5 +255,5 @@ clean:
 
 .PHONY: all help html install uninstall clean examples demo deps bench check check-unit check-fault check-schedule \
 	check-stress check-man check-header check-layers check-symbols check-install check-examples check-sanitize check-tsan \
-	check-asan check-lsan check-onelock check-helgrind check-planted check-format
+	check-asan check-onelock check-helgrind check-planted check-format
 .DELETE_ON_ERROR:

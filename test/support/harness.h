@@ -90,8 +90,7 @@ void fork_test_add(struct fork_test *test);
 #else
 #define TEST_THREAD_SANITIZED 0
 #endif
-#ifdef TEST_SANITIZED /* by the Makefile */
-#elif TEST_THREAD_SANITIZED || defined __SANITIZE_ADDRESS__ || TEST_HAS_FEATURE(address_sanitizer) || \
+#if TEST_THREAD_SANITIZED || defined __SANITIZE_ADDRESS__ || TEST_HAS_FEATURE(address_sanitizer) || \
     TEST_HAS_FEATURE(memory_sanitizer)
 #define TEST_SANITIZED 1
 #else
