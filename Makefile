@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: MIT
 # SPDX-FileCopyrightText: The Duct authors
 #
-# Duct.  `make help` tells what there is to make.  Variables of the caller: CC, CXX, CFLAGS, LDFLAGS, PREFIX, DESTDIR, and
-# WERROR=1, which makes warnings errors.
+# Duct.  `make help` tells what there is to make, and with which variables.
 
 CC = cc
 CXX = c++
@@ -15,6 +14,13 @@ comma = ,
 includedir = $(PREFIX)/include
 libdir = $(PREFIX)/lib
 mandir = $(PREFIX)/share/man
+
+ifneq ($(words x$(DESTDIR)x$(includedir)x$(libdir)x$(mandir)x),1)
+$(error DESTDIR and the folders to install to must not have spaces)
+endif
+ifneq ($(filter-out /%,$(PREFIX) $(includedir) $(libdir) $(mandir)),)
+$(error PREFIX and the folders to install to must begin with a slash)
+endif
 
 VERSION := $(shell sed -n 's/^\#define DUCT_VERSION "\(.*\)"/\1/p' include/duct.h)
 SOVERSION := $(firstword $(subst ., ,$(VERSION)))
@@ -43,6 +49,9 @@ help:
 	@echo 'make html            the manual as web pages, in $(BUILD)/html'
 	@echo 'make install         installs to $$(DESTDIR)$$(PREFIX), here $(DESTDIR)$(PREFIX); make uninstall takes it back'
 	@echo 'make clean           removes $(BUILD)/'
+	@echo
+	@echo 'Variables: CC, CXX, CFLAGS, LDFLAGS, BUILD (the folder to build in; another one for other flags), DESTDIR, PREFIX,'
+	@echo 'libdir, includedir, mandir, WERROR=1'
 
 # ---- The library ----------------------------------------------------------------------------------------------------
 
@@ -75,7 +84,9 @@ INSTALLED = $(includedir)/duct.h $(libdir)/libduct.a $(libdir)/libduct.so $(libd
 
 # From lib/%.in, with the places and the version filled in.
 define INSTALL_FILLED
-sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' lib/$(notdir $(1)).in > $(DESTDIR)$(1)
+sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@INCLUDEDIR@|$(includedir)|' -e 's|@LIBDIR@|$(libdir)|' \
+	-e "s|@INCLUDE_FROM_LIB@|$$(realpath -m --relative-to=$(libdir) $(includedir))|" -e 's|@VERSION@|$(VERSION)|' \
+	lib/$(notdir $(1)).in > $(DESTDIR)$(1)
 chmod 644 $(DESTDIR)$(1)
 endef
 
@@ -91,10 +102,11 @@ install: all
 	ln -sf $(SONAME) $(DESTDIR)$(libdir)/libduct.so
 	for page in $(MAN_PAGES); do install -m 644 man/$$page $(DESTDIR)$(mandir)/man$${page##*.}/ || exit; done
 
-# The folders go too, up to DESTDIR, if nothing else is in them.
+# Below a DESTDIR the empty folders go too, for they are ours; in the system itself only the one that is Duct's alone.
 uninstall:
 	rm -f $(addprefix $(DESTDIR),$(INSTALLED))
-	-cd $(or $(DESTDIR),/) && rmdir -p $(sort $(patsubst /%/,%,$(dir $(INSTALLED)))) 2>/dev/null; true
+	cd $(or $(DESTDIR),/) && rmdir $(if $(DESTDIR),-p $(sort $(patsubst /%/,%,$(dir $(INSTALLED)))),$(libdir)/cmake/duct) \
+		2>/dev/null; true
 
 # ---- Examples -------------------------------------------------------------------------------------------------------
 

@@ -10,7 +10,7 @@
  * The rules that hold for every call:
  *
  *   - Success moves the message, failure leaves it.  A message is copied in by a send and copied out by a receive; after any
- *     status but DUCT_OK a send has delivered nothing and a receive has written nothing.
+ *     status but DUCT_OK a send has delivered nothing and a receive has written nothing.  (A batch tells how many it moved.)
  *   - Every function may be called by any number of threads at once, on the same handles too, unless its comment says
  *     otherwise.  Freeing a handle while other threads are blocked in calls on it is safe: those calls return DUCT_CLOSED.
  *     After a free the handle must not be passed to any function.
@@ -333,11 +333,11 @@ DUCT_API DUCT_MUST_CHECK duct_status duct_recv_until(duct_receiver *receiver, vo
     duct_cancel *cancel);
 
 /*
- * Receives at least min and at most max messages into the array messages: waits until min are there, then takes what more is
- * there without waiting.  With min 0 it never waits: DUCT_EMPTY if there is nothing.  *received, unless received is NULL,
- * tells how many were received, whatever the status; they are the caller's even where the status says why min was not
- * reached.  DUCT_OK: at least min, and at least one unless max is 0.  DUCT_INVALID also if min is over max.  Other statuses:
- * those of duct_recv_until.
+ * Receives at least min and at most max messages into the array messages: takes them as they come until it has min, then
+ * what more is there without waiting; other receivers may take messages between.  With min 0 it never waits: DUCT_EMPTY if
+ * there is nothing.  *received, unless received is NULL, tells how many were received, whatever the status; they are the
+ * caller's even where the status says why min was not reached.  DUCT_OK: at least min, and at least one unless max is 0.
+ * DUCT_INVALID also if min is over max.  Other statuses: those of duct_recv_until.
  */
 DUCT_API DUCT_MUST_CHECK duct_status duct_recv_many(duct_receiver *receiver, void *messages, size_t min, size_t max,
     size_t *received, duct_time deadline, duct_cancel *cancel);
@@ -358,8 +358,8 @@ DUCT_API DUCT_MUST_CHECK duct_status duct_receiver_wait(duct_receiver *receiver,
  * it can be built once and used again and again.
  *
  * status is written for the chosen case: DUCT_OK, or why its operation ended.  A case whose status says that it ended
- * (DUCT_CLOSED, DUCT_NO_RECEIVERS) is left out of later selects, so that each end is told once; set status to DUCT_OK to
- * bring it back.
+ * (DUCT_CLOSED, DUCT_NO_RECEIVERS) is left out of later selects, so that each end is told once; set status to DUCT_OK, or
+ * assign the whole case anew, to bring it back or to give the place to another end.
  */
 typedef struct duct_case {
 	duct_sender *sender;     /* one of the two, or neither */
@@ -370,6 +370,19 @@ typedef struct duct_case {
 
 #define DUCT_RECV(receiver_, message_) { NULL, (receiver_), (message_), DUCT_OK }
 #define DUCT_SEND(sender_, message_) { (sender_), NULL, (void *)(uintptr_t)(message_), DUCT_OK }
+
+/* The same as values, to assign a case. */
+DUCT_UNUSED static inline duct_case duct_recv_case(duct_receiver *receiver, void *message)
+{
+	duct_case made = DUCT_RECV(receiver, message);
+	return made;
+}
+
+DUCT_UNUSED static inline duct_case duct_send_case(duct_sender *sender, const void *message)
+{
+	duct_case made = DUCT_SEND(sender, message);
+	return made;
+}
 
 /* Flags of a select. */
 enum {
@@ -386,11 +399,12 @@ enum {
  * duct_select_until waits until the deadline, or until cancel (which may be NULL) is raised, and takes flags.
  *
  * DUCT_OK: *chosen is the index of the case chosen and its status tells what happened (DUCT_OK, DUCT_CLOSED,
- * DUCT_NO_RECEIVERS).  Anything else: no case was performed, *chosen and all cases are as they were.  DUCT_CLOSED: nothing is
- * left to wait for: all cases that have an end have ended, one at least; or no case has an end, and neither a deadline nor a
- * cancel token would end the wait.  DUCT_EMPTY, DUCT_TIMEDOUT, DUCT_CANCELED.  DUCT_INVALID: cases is NULL with count not 0,
- * chosen is NULL, a case has two ends, a case that is not left out has a NULL message of a size other than 0 (without
- * DUCT_READY), unknown flags, a negative deadline.  DUCT_NOMEM: memory for more than 16 cases, which comes from malloc, or for a wait could not be had.
+ * DUCT_NO_RECEIVERS).  Anything else: no case was performed, *chosen and all cases are as they were.  DUCT_CLOSED: nothing
+ * is left to wait for: all cases that have an end have ended, one at least; or no case has an end, and neither a deadline
+ * nor a cancel token would end the wait.  DUCT_EMPTY, DUCT_TIMEDOUT, DUCT_CANCELED.  DUCT_INVALID: cases is NULL with count
+ * not 0, chosen is NULL, a case has two ends, a case that is not left out has a NULL message of a size other than 0 (without
+ * DUCT_READY), unknown flags, a negative deadline.  DUCT_NOMEM: memory for more than 16 cases, which comes from malloc, or
+ * for a wait could not be had.
  */
 DUCT_API DUCT_MUST_CHECK duct_status duct_select(duct_case *cases, size_t count, size_t *chosen);
 DUCT_API DUCT_MUST_CHECK duct_status duct_try_select(duct_case *cases, size_t count, size_t *chosen);
@@ -469,6 +483,7 @@ DUCT_UNUSED static inline void duct_auto_cancel_free_(duct_cancel **cancel)
  */
 #define DUCT_TYPE(name_, type_) \
 	DUCT_TYPE_STRICT_ \
+	DUCT_TYPE_COPYABLE_(type_) \
 	DUCT_TYPE_HANDLES_(name_) \
 	DUCT_TYPE_CHANNEL_(name_, type_) \
 	DUCT_TYPE_END_(name_, sender) \
@@ -482,6 +497,13 @@ DUCT_UNUSED static inline void duct_auto_cancel_free_(duct_cancel **cancel)
 #define DUCT_TYPE_STRICT_ _Pragma("GCC diagnostic error \"-Wincompatible-pointer-types\"")
 #else
 #define DUCT_TYPE_STRICT_
+#endif
+
+/* What a C++ class does when it is copied is not known here: messages are copied as bytes. */
+#if defined __cplusplus && defined __GNUC__
+#define DUCT_TYPE_COPYABLE_(type_) static_assert(__is_trivially_copyable(type_), "messages are copied as bytes");
+#else
+#define DUCT_TYPE_COPYABLE_(type_)
 #endif
 
 #define DUCT_TYPE_HANDLE_(name_, handle_) \
@@ -510,6 +532,10 @@ DUCT_UNUSED static inline void duct_auto_cancel_free_(duct_cancel **cancel)
 	DUCT_TYPE_HANDLE_(name_, receiver)
 
 #define DUCT_TYPE_CHANNEL_(name_, type_) \
+	DUCT_UNUSED static inline void name_##_channel_close(name_##_channel *channel, int reason) \
+	{ \
+		duct_channel_close(name_##_untyped_channel(channel), reason); \
+	} \
 	DUCT_UNUSED DUCT_MUST_CHECK static inline duct_status name_##_anycast_new(name_##_channel **channel, size_t capacity, \
 	    const duct_options *options) \
 	{ \
@@ -543,6 +569,10 @@ DUCT_UNUSED static inline void duct_auto_cancel_free_(duct_cancel **cancel)
 			*typed = (name_##_##end_ *)untyped; \
 		return status; \
 	} \
+	DUCT_UNUSED static inline name_##_channel *name_##_##end_##_channel(const name_##_##end_ *typed) \
+	{ \
+		return (name_##_channel *)duct_##end_##_channel(name_##_untyped_##end_(typed)); \
+	} \
 	DUCT_UNUSED static inline void name_##_##end_##_close(name_##_##end_ *typed) \
 	{ \
 		duct_##end_##_close(name_##_untyped_##end_(typed)); \
@@ -574,8 +604,7 @@ DUCT_UNUSED static inline void duct_auto_cancel_free_(duct_cancel **cancel)
 	} \
 	DUCT_UNUSED static inline duct_case name_##_send_case(name_##_sender *sender, type_ const *message) \
 	{ \
-		duct_case made = { name_##_untyped_sender(sender), NULL, (void *)(uintptr_t)message, DUCT_OK }; \
-		return made; \
+		return duct_send_case(name_##_untyped_sender(sender), message); \
 	}
 
 #define DUCT_TYPE_RECV_(name_, type_) \
@@ -599,8 +628,7 @@ DUCT_UNUSED static inline void duct_auto_cancel_free_(duct_cancel **cancel)
 	} \
 	DUCT_UNUSED static inline duct_case name_##_recv_case(name_##_receiver *receiver, type_ *message) \
 	{ \
-		duct_case made = { NULL, name_##_untyped_receiver(receiver), message, DUCT_OK }; \
-		return made; \
+		return duct_recv_case(name_##_untyped_receiver(receiver), message); \
 	}
 
 #ifdef __cplusplus

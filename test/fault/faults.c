@@ -61,11 +61,14 @@ static bool stop(atomic_int **here)
 {
 	const struct timespec moment = { 0, 50 * 1000 };
 	atomic_int *hold = *here;
+	int untouched = HOLD_SET;
 
 	if (hold == NULL)
 		return false;
 	*here = NULL;
-	atomic_store(hold, HOLD_HELD);
+	/* It may have been let go before it came here. */
+	if (!atomic_compare_exchange_strong(hold, &untouched, HOLD_HELD))
+		return true;
 	while (atomic_load(hold) != HOLD_LET_GO)
 		nanosleep(&moment, NULL);
 	return true;

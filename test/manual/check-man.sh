@@ -123,11 +123,12 @@ header_functions()
 {
 	awk '
 	/^DUCT_API/ { taking = 1 }
+	/^DUCT_UNUSED static inline .* duct_[a-z_]*[a-z]\(.*\)$/ { taking = 1; $0 = $0 ";" }
 	taking {
 		text = text " " $0
 		if ($0 !~ /;/)
 			next
-		gsub(/DUCT_API|DUCT_MUST_CHECK|;.*/, "", text)
+		gsub(/DUCT_API|DUCT_MUST_CHECK|DUCT_UNUSED static inline|;.*/, "", text)
 		gsub(/[ \t]+/, " ", text)
 		gsub(/\* /, "*", text)
 		sub(/^ /, "", text)

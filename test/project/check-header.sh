@@ -55,6 +55,9 @@ duct_status f(jobs_sender *tx, jobs_receiver *rx, numbers_receiver *nx)
 		'yes status = jobs_recv_until(rx, &job, 0, NULL);' \
 		'yes status = numbers_recv(nx, &number);' \
 		'yes duct_case two[2]; size_t i; two[0] = jobs_recv_case(rx, &job); two[1] = jobs_send_case(tx, &job); status = duct_select(two, 2, &i);' \
+		'yes duct_case c = duct_recv_case(jobs_untyped_receiver(rx), &job); (void)c; status = DUCT_OK;' \
+		'yes jobs_channel_close(jobs_sender_channel(tx), 1); status = DUCT_OK;' \
+		'no numbers_sender_channel(tx); status = DUCT_OK;' \
 		'no status = jobs_send(tx, &other);' \
 		'no status = jobs_try_send(tx, &real);' \
 		'no status = jobs_recv(rx, &other);' \
@@ -115,6 +118,8 @@ for compiler in $(printf "%s\n" "$cxx" g++ clang++ | sort -u); do
 	done
 	typed "$compiler -std=c++11" "$compiler" -x c++ -std=c++11 -Iinclude -fsyntax-only
 	typed "$compiler -std=c++20" "$compiler" -x c++ -std=c++20 -Iinclude -fsyntax-only
+	verdict "$compiler: a class that bytes cannot copy" no "$(printf '#include <duct.h>\n#include <string>\nDUCT_TYPE(texts, std::string);\n' |
+		compiles "$compiler" -x c++ -std=c++17 -Iinclude -fsyntax-only)"
 done
 echo "header: $passed passed, $failed failed"
 [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]

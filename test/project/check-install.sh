@@ -25,6 +25,22 @@ check() { # name, command
 	fi
 }
 
+# A destination that cannot be is refused before anything is touched.
+refuses() {
+	! "$make" --no-print-directory "$@"
+}
+check 'a DESTDIR with a space is refused' refuses install "DESTDIR=$root/a b" PREFIX=/usr
+check 'a relative PREFIX is refused' refuses install "DESTDIR=$root/c" PREFIX=usr
+check 'nothing came of it' test ! -e "$root/a" -a ! -e "$root/a b" -a ! -e "$root/c"
+
+# Uninstalled from a place of its own it leaves folders that others may have made.
+mkdir -p "$root/own/lib" "$root/own/share/man"
+check 'make install to a prefix' "$make" --no-print-directory install "PREFIX=$root/own" "libdir=$root/own/lib/arch"
+check 'duct.pc tells the folder' grep -q "^libdir=$root/own/lib/arch$" "$root/own/lib/arch/pkgconfig/duct.pc"
+check 'make uninstall from a prefix' "$make" --no-print-directory uninstall "PREFIX=$root/own" "libdir=$root/own/lib/arch"
+check 'no file is left' test -z "$(find "$root/own" -type f -o -type l)"
+check 'the folders are' test -d "$root/own/share/man" -a ! -d "$root/own/lib/arch/cmake/duct"
+
 dest=$root/dest
 mkdir "$dest"
 touch "$dest/neighbour"

@@ -15,7 +15,7 @@ out=${2:-$root/build/schedule}
 [ $# -gt 2 ] && shift 2 || shift $#
 
 CC=${CC:-gcc}
-common="-std=c11 -D_GNU_SOURCE -g -no-pie -fno-pie -pthread -I$root/include"
+common="-std=c11 -D_GNU_SOURCE -g -fno-pie -pthread -I$root/include"
 instrumented="-O1 -fsanitize=thread -I$lib -Dmemcpy=race_memcpy -Dmemmove=race_memmove -Dmemset=race_memset"
 case "$*" in
 *-DDUCT_SPIN_*) ;;

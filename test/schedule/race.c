@@ -363,6 +363,13 @@ static void atomic_modify(const volatile void *address, size_t size, int order, 
 	    volatile type_ *at, type_ *expected, type_ value, int order, int failure_order) \
 	{ \
 		return __tsan_atomic##bits_##_compare_exchange_strong(at, expected, value, order, failure_order); \
+	} \
+	/* Clang's form: returns what was there. */ \
+	type_ __tsan_atomic##bits_##_compare_exchange_val( \
+	    volatile type_ *at, type_ expected, type_ value, int order, int failure_order) \
+	{ \
+		__tsan_atomic##bits_##_compare_exchange_strong(at, &expected, value, order, failure_order); \
+		return expected; \
 	}
 
 ATOMIC(8, unsigned char)
