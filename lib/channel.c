@@ -40,8 +40,6 @@ static void drop_leftovers(duct_channel *channel)
 
 static void channel_unref(duct_channel *channel)
 {
-	duct_allocator allocator = channel->allocator;
-	bool has_allocator = channel->has_allocator;
 	int cancellation;
 
 	if (atomic_fetch_sub(&channel->references, 1) != 1)
@@ -50,7 +48,7 @@ static void channel_unref(duct_channel *channel)
 	drop_leftovers(channel);
 	cancellation_resume(cancellation);
 	queue_fini(&channel->queue);
-	memory_free(has_allocator ? &allocator : NULL, channel);
+	memory_free(allocator_of(channel), channel);
 }
 
 static bool options_are_valid(const duct_options *options)

@@ -240,6 +240,12 @@ static bool take_any_locked(struct queue *queue, void *message, struct node **wa
 	return false;
 }
 
+/* What a take comes to that finds nothing. */
+static duct_status take_of_nothing(const struct queue *queue)
+{
+	return load_relaxed(&queue->take.at.ended) != DUCT_OK ? DUCT_CLOSED : DUCT_EMPTY;
+}
+
 static duct_status take_locked(struct end *end, void *message, struct node **wakes)
 {
 	struct queue *queue = end->queue;
@@ -248,7 +254,7 @@ static duct_status take_locked(struct end *end, void *message, struct node **wak
 		return DUCT_CLOSED;
 	if (take_any_locked(queue, message, wakes))
 		return DUCT_OK;
-	return load_relaxed(&queue->take.at.ended) != DUCT_OK ? DUCT_CLOSED : DUCT_EMPTY;
+	return take_of_nothing(queue);
 }
 
 duct_status queue_do_locked(const struct op *op, struct node **wakes)
@@ -317,17 +323,17 @@ duct_status queue_take_many(struct end *end, void *messages, size_t count, size_
 {
 	struct queue *queue = end->queue;
 	struct node *wakes = NULL;
-	bool ended;
+	duct_status status = DUCT_CLOSED;
 
+	*moved = 0;
 	queue_lock_take(queue);
-	ended = load_relaxed(&end->closed);
-	*moved = ended ? 0 : take_many_locked(queue, messages, count, &wakes);
-	ended |= load_relaxed(&queue->take.at.ended) != DUCT_OK;
+	if (!load_relaxed(&end->closed)) {
+		*moved = take_many_locked(queue, messages, count, &wakes);
+		status = *moved > 0 ? DUCT_OK : take_of_nothing(queue);
+	}
 	queue_unlock_take(queue);
 	wakes_notify(wakes);
-	if (*moved > 0)
-		return DUCT_OK;
-	return ended ? DUCT_CLOSED : DUCT_EMPTY;
+	return status;
 }
 
 size_t queue_discard(struct queue *queue, size_t end, void *messages, size_t most)
@@ -382,7 +388,7 @@ duct_status queue_probe_locked(const struct op *op)
 		return DUCT_CLOSED;
 	if (ring_has_message(&queue->ring, &queue->take.at) || has_partner(queue, &queue->take))
 		return DUCT_OK;
-	return load_relaxed(&queue->take.at.ended) != DUCT_OK ? DUCT_CLOSED : DUCT_EMPTY;
+	return take_of_nothing(queue);
 }
 
 void queue_wait_locked(const struct op *op, struct node *node)

@@ -118,20 +118,22 @@ duct_status duct_send_until(duct_sender *sender, const void *message, duct_time 
 duct_status duct_send_many(
     duct_sender *sender, const void *messages, size_t count, size_t *sent, duct_time deadline, duct_cancel *cancel)
 {
+	const struct ring *ring;
 	duct_status status = DUCT_OK;
 	size_t done = 0, moved;
 
 	if (sender == NULL || deadline < 0 || !array_is_valid(&sender->end, messages, count))
 		return DUCT_INVALID;
 	batch_begin(&sender->end, cancel);
+	ring = &sender->end.queue->ring;
 	if (duct_cancel_raised(cancel))
 		status = DUCT_CANCELED;
 	while (done < count && status == DUCT_OK) {
-		status = queue_put_many(&sender->end, ring_nth(&sender->end.queue->ring, messages, done), count - done, &moved);
+		status = queue_put_many(&sender->end, ring_nth(ring, messages, done), count - done, &moved);
 		done += moved;
 		if (!is_pending(status))
 			continue;
-		status = duct_send_until(sender, ring_nth(&sender->end.queue->ring, messages, done), deadline, cancel);
+		status = duct_send_until(sender, ring_nth(ring, messages, done), deadline, cancel);
 		done += status == DUCT_OK;
 	}
 	batch_finish(&sender->end, cancel);
