@@ -35,7 +35,7 @@ mkdir -p "$out"
 for f in ${ONLY:-$(cd "$lib" && echo *.c)}; do
 	$CC $common $instrumented "$@" -c "$lib/$f" -o "$out/lib_${f%.c}.o"
 done
-[ -n "$ONLY" ] || for f in explorer race heap oracle program programs; do
+[ -n "$ONLY" ] || for f in explorer race heap oracle history outcomes listed generate shrink program programs; do
 	$CC $common -O2 -Wall -Wextra -c "$root/test/schedule/$f.c" -o "$out/$f.o"
 done
 $CC -no-pie -pthread "$out"/*.o $flags -o "$out/programs"

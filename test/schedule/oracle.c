@@ -32,7 +32,6 @@
 #include "explorer.h"
 
 #include <limits.h>
-#include <stdio.h>
 #include <string.h>
 
 #define THREADS 5
@@ -590,31 +589,4 @@ bool oracle_allows(bool at_rest)
 		if (history[i].status == ERASED)
 			erased |= UINT64_C(1) << i;
 	return search(erased, &state, at_rest);
-}
-
-/* ---- For people ------------------------------------------------------------------------------------------------------- */
-
-static const char *status_text(const struct operation *operation)
-{
-	if (operation->status == PENDING)
-		return "pending";
-	return operation->status == ERASED ? "never was" : duct_strerror((duct_status)operation->status);
-}
-
-void oracle_print(void)
-{
-	static const char *const names[] = { "move", "ready", "close", "close end", "open end", "clone", "free", "settled",
-		"raise", "length", "reason", "is closed", "count", "drop", "discarded" };
-
-	for (int i = 0; i < history_length; i++) {
-		const struct operation *operation = &history[i];
-
-		printf("    %2d T%d [%3ld, %3ld] %-9s", i, operation->thread, operation->call,
-		    operation->returned == LONG_MAX ? -1 : operation->returned, names[operation->kind]);
-		for (int k = 0; k < operation->part_count; k++)
-			printf(" %s%d.%d:%d%s", operation->parts[k].is_send ? "s" : "r", operation->parts[k].channel,
-			    operation->parts[k].slot, operation->parts[k].value,
-			    operation->part_count > 1 && operation->chosen == k && operation->status == DUCT_OK ? "*" : "");
-		printf("  %s%s\n", status_text(operation), operation->never_waits ? " (never waits)" : "");
-	}
 }

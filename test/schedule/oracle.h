@@ -91,8 +91,6 @@ void oracle_return(struct operation *operation, int status, int chosen);
 /* Some order of the operations explains the history.  At rest: nobody can run, so nothing pending may be possible. */
 bool oracle_allows(bool at_rest);
 
-void oracle_print(void);
-
 /* Histories checked and states visited, since the program started. */
 extern long oracle_checks, oracle_visits;
 

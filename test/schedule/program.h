@@ -2,7 +2,8 @@
  * SPDX-License-Identifier: MIT
  * SPDX-FileCopyrightText: The Duct authors
  *
- * Small programs over the public API: what they are, how they are written down, and how one is run; program.c.
+ * Small programs over the public API: what they are, how they are written down, and how one is run (program.c), drawn at random
+ * (generate.c) and made smaller (shrink.c).
  */
 #ifndef TEST_SCHEDULE_PROGRAM_H
 #define TEST_SCHEDULE_PROGRAM_H
@@ -102,6 +103,12 @@ struct program {
  */
 bool program_parse(struct program *program, const char *text);
 void program_format(const struct program *program, char *text, size_t size);
+
+/* The number-th of the random programs that the base gives. */
+void program_draw(struct program *program, uint64_t base, long number);
+
+/* Takes away from a program that fails what it can, as long as it still does. */
+void program_shrink(struct program *program, bool (*fails)(const struct program *program));
 
 /* The most operations that the history of a step can have. */
 int step_operations(const struct program *program, const struct step *step);

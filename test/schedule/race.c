@@ -9,8 +9,9 @@
  * mutex, nor a release that an acquire read, nor the start or end of a thread.  So a missing release is found though the
  * executions themselves are sequentially consistent.
  *
- * Bytes are kept by granules of four, each byte with clocks of its own: neighbours that shared one would report races that
- * are none.
+ * Memory is kept by words of four bytes, since most accesses are of whole ones.  The first access to a part of a word splits
+ * it: from then on each of its bytes has clocks of its own, for neighbours that shared one would report races that are none.
+ * As long as there is but one thread nothing is kept: all that it did comes before whatever others do.
  *
  * A store that is not a release takes away what earlier releases of the same atomic gave: who reads it acquires nothing.
  * A read-modify-write continues them.  A fence counts as a read-modify-write of one place that all fences share.
@@ -27,15 +28,16 @@
 #include <stdint.h>
 #include <string.h>
 
-#define GRANULES 16384 /* powers of two */
+#define CELLS 16384 /* powers of two */
 #define OBJECTS 4096
 
 /* A clock ticks at most once a step, and an execution has fewer steps than 2^16. */
 
-struct granule {
-	uintptr_t address;
-	unsigned execution;                                               /* in use only if this one */
-	uint16_t written[EXPLORER_THREADS][4], read[EXPLORER_THREADS][4]; /* each thread's clock at its last access; 0: none */
+struct cell {
+	uint64_t key;                                               /* of a word, or of a byte */
+	unsigned execution;                                         /* in use only if this one */
+	bool split;                                                 /* a word whose bytes have cells of their own */
+	uint16_t written[EXPLORER_THREADS], read[EXPLORER_THREADS]; /* each thread's clock at its last access; 0: none */
 };
 
 struct object {
@@ -46,7 +48,7 @@ struct object {
 
 bool race_points = true;
 
-static struct granule granules[GRANULES];
+static struct cell cells[CELLS];
 static struct object objects[OBJECTS];
 static unsigned execution;
 static unsigned clocks[EXPLORER_THREADS][EXPLORER_THREADS];
@@ -107,19 +109,29 @@ void race_fork(int parent, int child)
 
 /* ---- Plain accesses --------------------------------------------------------------------------------------------------- */
 
-static struct granule *granule_at(uintptr_t address)
+static uint64_t word_key(uintptr_t address)
 {
-	unsigned i = place(address) % GRANULES;
+	return (uint64_t)address * 2;
+}
 
-	while (granules[i].execution == execution && granules[i].address != address)
-		i = (i + 1) % GRANULES;
-	if (granules[i].execution != execution) {
-		memset(granules[i].written, 0, sizeof granules[i].written);
-		memset(granules[i].read, 0, sizeof granules[i].read);
-		granules[i].execution = execution;
-		granules[i].address = address;
+static uint64_t byte_key(uintptr_t address)
+{
+	return (uint64_t)address * 2 + 1;
+}
+
+/* Neighbours lie side by side, regions far from each other, and the bytes of a word apart from the words. */
+static struct cell *cell_at(uint64_t key)
+{
+	unsigned i = (unsigned)((key >> 3) + (key >> 17) * 2531 + (key & 7) * 2048) % CELLS;
+
+	while (cells[i].execution == execution && cells[i].key != key)
+		i = (i + 1) % CELLS;
+	if (cells[i].execution != execution) {
+		memset(&cells[i], 0, sizeof cells[i]);
+		cells[i].execution = execution;
+		cells[i].key = key;
 	}
-	return &granules[i];
+	return &cells[i];
 }
 
 static void report(uintptr_t address, bool write, const void *pc, int other, bool other_write)
@@ -128,23 +140,45 @@ static void report(uintptr_t address, bool write, const void *pc, int other, boo
 	    explorer_self(), pc, other_write ? "write" : "read", other);
 }
 
-static void granule_access(uintptr_t address, unsigned first, unsigned last, bool write, const void *pc)
+static void cell_access(struct cell *cell, uintptr_t address, bool write, const void *pc)
 {
-	struct granule *granule = granule_at(address);
-	int self = explorer_self();
+	int self = explorer_self(), threads = explorer_threads();
 
-	for (int i = 0; i < explorer_threads(); i++) {
+	for (int i = 0; i < threads; i++) {
 		if (i == self)
 			continue;
-		for (unsigned byte = first; byte < last; byte++) {
-			if (granule->written[i][byte] > clocks[self][i])
-				report(address + byte, write, pc, i, true);
-			if (write && granule->read[i][byte] > clocks[self][i])
-				report(address + byte, write, pc, i, false);
-		}
+		if (cell->written[i] > clocks[self][i])
+			report(address, write, pc, i, true);
+		if (write && cell->read[i] > clocks[self][i])
+			report(address, write, pc, i, false);
 	}
-	for (unsigned byte = first; byte < last; byte++)
-		(write ? granule->written : granule->read)[self][byte] = (uint16_t)clocks[self][self];
+	(write ? cell->written : cell->read)[self] = (uint16_t)clocks[self][self];
+}
+
+static void split(struct cell *word, uintptr_t address)
+{
+	word->split = true;
+	for (unsigned i = 0; i < 4; i++) {
+		struct cell *byte = cell_at(byte_key(address + i));
+
+		memcpy(byte->written, word->written, sizeof byte->written);
+		memcpy(byte->read, word->read, sizeof byte->read);
+	}
+}
+
+/* Bytes from first up to last of the word. */
+static void word_access(uintptr_t address, unsigned first, unsigned last, bool write, const void *pc)
+{
+	struct cell *word = cell_at(word_key(address));
+
+	if (!word->split && first == 0 && last == 4) {
+		cell_access(word, address, write, pc);
+		return;
+	}
+	if (!word->split)
+		split(word, address);
+	for (unsigned i = first; i < last; i++)
+		cell_access(cell_at(byte_key(address + i)), address + i, write, pc);
 }
 
 static void access_range(const void *memory, size_t size, bool write, const void *pc)
@@ -152,11 +186,13 @@ static void access_range(const void *memory, size_t size, bool write, const void
 	uintptr_t begin = (uintptr_t)memory, end = begin + size;
 
 	heap_check(memory, size);
+	if (explorer_threads() == 1)
+		return;
 	for (uintptr_t address = begin & ~(uintptr_t)3; address < end; address += 4) {
 		unsigned first = address < begin ? (unsigned)(begin - address) : 0;
 		unsigned last = end - address < 4 ? (unsigned)(end - address) : 4;
 
-		granule_access(address, first, last, write, pc);
+		word_access(address, first, last, write, pc);
 	}
 }
 

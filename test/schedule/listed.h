@@ -1,0 +1,23 @@
+/*
+ * SPDX-License-Identifier: MIT
+ * SPDX-FileCopyrightText: The Duct authors
+ *
+ * Programs for exhaustive search; listed.c.
+ */
+#ifndef TEST_SCHEDULE_LISTED_H
+#define TEST_SCHEDULE_LISTED_H
+
+/* As text (program.h); NULL ends the list. */
+extern const char *const listed_programs[];
+
+/*
+ * Two calls that meet, and all that may come of it: history.h says how an outcome is written, commas separate them.  The last
+ * one has no program.
+ */
+struct pair {
+	const char *program, *outcomes;
+};
+
+extern const struct pair listed_pairs[];
+
+#endif
