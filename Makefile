@@ -40,11 +40,13 @@ help:
 	@echo 'make                 the static and the shared library, in $(BUILD)/'
 	@echo 'make demo            serves the manual over HTTP with the example server, under load, for two seconds'
 	@echo 'make examples        the programs in examples/'
-	@echo 'make deps            installs what the tests need, where there is apt-get'
-	@echo 'make check           the tests; in parts: check-unit check-fault check-stress check-schedule check-man'
-	@echo '                     check-header check-symbols check-layers check-install check-examples'
-	@echo 'make check-sanitize  the tests under ThreadSanitizer, AddressSanitizer with LeakSanitizer and UBSan, and helgrind'
-	@echo 'make check-planted   plants bugs in copies of the library and sees that the schedule explorer finds them'
+	@echo 'make deps            installs what make check needs, where there is apt-get; make deps-all: what make check-all does'
+	@echo 'make check           the tests, in less than a minute; in parts: check-unit check-fault check-stress check-schedule'
+	@echo '                     check-man check-header check-symbols check-layers check-install check-examples'
+	@echo 'make check-all       all that there is, in a quarter of an hour, with a table in the end; TESTING.md tells of its parts:'
+	@echo '                     check-compile check-format check-tidy check-onelock check-threads check-random check-exhaustive'
+	@echo '                     check-planted check-mutants check-checkers check-targets check-model check-sanitize check-coverage'
+	@echo 'make soak HOURS=8    random programs and real threads, a line a minute, until the time is over or something fails'
 	@echo 'make bench           the benchmarks (needs Google Benchmark)'
 	@echo 'make html            the manual as web pages, in $(BUILD)/html'
 	@echo 'make install         installs to $$(DESTDIR)$$(PREFIX), here $(DESTDIR)$(PREFIX); make uninstall takes it back'
@@ -59,10 +61,11 @@ $(BUILD)/lib/%.o: lib/%.c
 	@mkdir -p $(@D)
 	$(CC) $(COMMON) -Ilib -fPIC -fvisibility=hidden -DNDEBUG $(CFLAGS) -c -o $@ $<
 
-# One object whose only global names are those of the header, so that a static library stays out of its program's way.
+# One object whose only global names are those of the header, so that a static library stays out of its program's way.  On
+# i386 the compiler puts helpers of its own into groups, of which a program keeps one each: made local, ours must stay.
 $(STATIC): $(LIB_OBJECTS)
 	$(CC) $(CFLAGS) $(RELOCATABLE) -r -nostdlib -o $(BUILD)/duct.o $^
-	$(OBJCOPY) --localize-hidden $(BUILD)/duct.o
+	$(OBJCOPY) --localize-hidden --remove-section=.group $(BUILD)/duct.o
 	rm -f $@
 	$(AR) rcs $@ $(BUILD)/duct.o
 
@@ -131,7 +134,13 @@ demo: $(BUILD)/examples/demo $(BUILD)/examples/httpd
 UNIT := $(sort $(wildcard test/unit/*.c test/contract/*.c))
 FAULT := $(sort $(wildcard test/fault/*.c))
 STRESS := $(patsubst test/stress/%.c,%,$(sort $(wildcard test/stress/*.c)))
+FORK_RUNNER = test/support/fork_runner.c
 TEST_FLAGS = $(COMMON) -Ilib -Itest/support
+
+# Names whose calls the fault tests can make fail.  They are linked in two steps, so that the C library's calls of itself are
+# not touched where it is linked statically.
+WRAPPED = malloc calloc realloc free pthread_mutex_init pthread_mutex_destroy pthread_cond_init pthread_cond_destroy \
+	pthread_condattr_init pthread_condattr_destroy pthread_condattr_setclock sched_yield
 
 define FLAVOUR
 $(BUILD)/$(1)/%.o: %.c
@@ -141,6 +150,10 @@ $(BUILD)/$(1)/%.o: %.c
 $(BUILD)/$(1)/tests: $(UNIT:%.c=$(BUILD)/$(1)/%.o) $(patsubst %.c,$(BUILD)/$(1)/%.o,$(LIB_SOURCES) test/support/support.c $(3))
 	$$(CC) -pthread $(2) -o $$@ $$^ $(4)
 
+$(BUILD)/$(1)/faults: $(patsubst %.c,$(BUILD)/$(1)/%.o,$(FAULT) $(LIB_SOURCES) test/support/support.c $(FORK_RUNNER))
+	$$(CC) -r -nostdlib $$(WRAPPED:%=-Wl,--wrap=%) -o $$@.rel $$^
+	$$(CC) -pthread $(2) -Wl,-u,sched_yield -o $$@ $$@.rel
+
 $(BUILD)/$(1)/stress/%: $(BUILD)/$(1)/test/stress/%.o $(LIB_SOURCES:%.c=$(BUILD)/$(1)/%.o)
 	@mkdir -p $$(@D)
 	$$(CC) -pthread $(2) -o $$@ $$^
@@ -148,42 +161,46 @@ $(BUILD)/$(1)/stress/%: $(BUILD)/$(1)/test/stress/%.o $(LIB_SOURCES:%.c=$(BUILD)
 -include $$(wildcard $(BUILD)/$(1)/lib/*.d $(BUILD)/$(1)/test/*/*.d)
 endef
 
-FORK_RUNNER = test/support/fork_runner.c
 $(eval $(call FLAVOUR,criterion,,,-lcriterion))
 $(eval $(call FLAVOUR,fork,-DFORK_RUNNER,$(FORK_RUNNER),))
 $(eval $(call FLAVOUR,onelock,-DFORK_RUNNER -DDUCT_ONE_LOCK,$(FORK_RUNNER),))
 $(eval $(call FLAVOUR,tsan,-DFORK_RUNNER -O1 -fsanitize=thread,$(FORK_RUNNER),))
 $(eval $(call FLAVOUR,asan,-DFORK_RUNNER -O1 -fsanitize=address$(comma)undefined -fno-sanitize-recover=undefined,$(FORK_RUNNER),))
+$(eval $(call FLAVOUR,msan,-DFORK_RUNNER -O1 -fno-omit-frame-pointer -fsanitize=memory,$(FORK_RUNNER),))
 
-check: check-header check-layers check-symbols check-install check-man check-examples check-fault check-schedule check-stress \
-	check-unit
+# gcc has no MemorySanitizer.
+CLANG = clang-19
+$(BUILD)/msan/%: CC = $(CLANG)
+MSAN_PROGRAMS = $(BUILD)/msan/tests $(BUILD)/msan/faults $(BUILD)/msan/stress/stress_mix $(BUILD)/msan/stress/stress_history
+
+check: check-header check-layers check-symbols check-install check-man check-examples check-fault check-schedule check-self \
+	check-stress check-unit
 
 check-unit: $(BUILD)/criterion/tests
 	$(BUILD)/criterion/tests --timeout 60 2>&1
 
-# Names whose calls the fault tests can make fail.
-WRAPPED = malloc calloc realloc free pthread_mutex_init pthread_mutex_destroy pthread_cond_init pthread_cond_destroy \
-	pthread_condattr_init pthread_condattr_destroy sched_yield
-
-$(BUILD)/fork/faults: $(patsubst %.c,$(BUILD)/fork/%.o,$(FAULT) $(LIB_SOURCES) test/support/support.c $(FORK_RUNNER))
-	$(CC) -pthread $(WRAPPED:%=-Wl,--wrap=%) -o $@ $^
-
 check-fault: $(BUILD)/fork/faults
-	$(BUILD)/fork/faults
+	test/fault/check-faults.sh $(BUILD)/fork/faults
 
-check-schedule:
-	CC='$(CC)' test/schedule/build.sh lib $(BUILD)/schedule >/dev/null
-	$(BUILD)/schedule/programs random 400 50 1
-	$(BUILD)/schedule/programs exhaustive 1
+EXPLORER = $(BUILD)/schedule/programs
 
-# Whether the explorer finds what it has to: ten minutes.
-check-planted:
-	test/schedule/planted.sh
+$(EXPLORER): test/schedule/build.sh $(wildcard test/schedule/*.[ch] lib/*.[ch] include/*.h)
+	CC='$(CC)' test/schedule/build.sh lib $(BUILD)/schedule
+
+check-schedule: $(EXPLORER)
+	$(EXPLORER) random 400 50 1
+	$(EXPLORER) random-listed 400 1
+	$(EXPLORER) exhaustive 1
+	EXPLORE_SHARE='0 6' $(EXPLORER) outcomes 2
+
+check-self:
+	CC='$(CC)' test/schedule/self/build-self.sh test/schedule $(BUILD)/schedule-self
+	$(BUILD)/schedule-self/selftest
 
 check-stress: $(STRESS:%=$(BUILD)/fork/stress/%)
 	$(BUILD)/fork/stress/stress_transfer 20000
 	$(BUILD)/fork/stress/stress_mix 5000
-	$(BUILD)/fork/stress/stress_history 20000
+	$(BUILD)/fork/stress/stress_history 60000
 	$(BUILD)/fork/stress/stress_idle 1
 
 check-man: $(STATIC)
@@ -193,7 +210,7 @@ check-header:
 	test/project/check-header.sh $(CC) $(CXX)
 
 check-format:
-	clang-format --dry-run -Werror $(wildcard lib/*.[ch] bench/*.[ch]* examples/*.c examples/*/*.[ch] test/*/*.[ch])
+	clang-format --dry-run -Werror $(wildcard lib/*.[ch] bench/*.[ch]* examples/*.c examples/*/*.[ch] test/*/*.[ch] test/*/*/*.[ch])
 
 check-layers:
 	test/project/check-layers.sh
@@ -214,7 +231,7 @@ $(BUILD)/test/%: test/examples/%.c
 # Address space layouts that ThreadSanitizer of this age cannot take are turned off for it.
 PLAIN_LAYOUT := $(shell [ "$$(cat /proc/sys/vm/mmap_rnd_bits 2>/dev/null || echo 0)" -gt 28 ] && echo setarch -R)
 
-check-sanitize: check-tsan check-asan check-helgrind
+check-sanitize: check-tsan check-asan check-msan check-helgrind
 
 check-tsan: $(BUILD)/tsan/tests $(BUILD)/tsan/stress/stress_mix
 	TEST_TIME_SCALE=10 TSAN_OPTIONS=halt_on_error=1 $(PLAIN_LAYOUT) $(BUILD)/tsan/tests
@@ -223,6 +240,13 @@ check-tsan: $(BUILD)/tsan/tests $(BUILD)/tsan/stress/stress_mix
 check-asan: $(BUILD)/asan/tests $(BUILD)/asan/stress/stress_mix
 	TEST_TIME_SCALE=10 ASAN_OPTIONS=detect_leaks=1:detect_stack_use_after_return=1 $(BUILD)/asan/tests
 	$(BUILD)/asan/stress/stress_mix 5000
+
+# Needs clang-19 (CLANG).
+check-msan: $(MSAN_PROGRAMS)
+	TEST_TIME_SCALE=10 $(BUILD)/msan/tests
+	TEST_TIME_SCALE=10 $(BUILD)/msan/faults
+	$(BUILD)/msan/stress/stress_mix 5000
+	$(BUILD)/msan/stress/stress_history 4000 all all
 
 check-onelock: $(BUILD)/onelock/tests
 	$(BUILD)/onelock/tests
@@ -233,7 +257,71 @@ check-helgrind: $(BUILD)/fork/tests
 		TEST_TIME_SCALE=30 valgrind -q --tool=helgrind --suppressions=test/support/helgrind.supp --error-exitcode=99 $(BUILD)/fork/tests $$suite || exit; \
 	done
 
-HELGRIND_SUITES = close/ handles/ select_crossing select_closed cancel/
+HELGRIND_SUITES = close/ close_ handles/ cancel/ cancel_ select_crossing select_closed select_deadline select_cancel select_both \
+	select_duplicates select_refill select_losers select_reuse select_ready
+
+# ---- All layers of tests --------------------------------------------------------------------------------------------
+
+# TESTING.md tells what each is for.  What several of them need is built first, on all cores.
+check-all:
+	$(MAKE) -s -j$$(nproc) check-all-build
+	MAKE='$(MAKE)' test/check-all.sh $(BUILD)
+
+check-all-build: all examples $(BUILD)/criterion/tests $(BUILD)/fork/tests $(BUILD)/fork/faults $(STRESS:%=$(BUILD)/fork/stress/%) \
+	$(BUILD)/onelock/tests $(BUILD)/tsan/tests $(BUILD)/tsan/stress/stress_mix $(BUILD)/tsan/stress/stress_history \
+	$(BUILD)/asan/tests $(BUILD)/asan/faults $(BUILD)/asan/stress/stress_mix $(MSAN_PROGRAMS) $(EXPLORER)
+
+COMPILERS = gcc clang
+
+check-compile:
+	for cc in $(COMPILERS); do \
+		$(MAKE) -s -j$$(nproc) BUILD=$(BUILD)/with-$$cc CC=$$cc WERROR=1 all examples $(BUILD)/with-$$cc/fork/tests \
+			$(BUILD)/with-$$cc/fork/faults $(STRESS:%=$(BUILD)/with-$$cc/fork/stress/%) || exit; \
+	done
+	@echo 'summary: $(COMPILERS), no warnings'
+
+check-tidy:
+	clang-tidy --quiet lib/*.c -- -std=c11 -D_GNU_SOURCE -Iinclude -Ilib 2>/dev/null
+
+check-threads: $(BUILD)/fork/tests $(STRESS:%=$(BUILD)/fork/stress/%) $(BUILD)/tsan/stress/stress_history
+	$(BUILD)/fork/stress/stress_transfer 200000
+	$(BUILD)/fork/stress/stress_mix 20000
+	$(BUILD)/fork/stress/stress_idle 2
+	TSAN_RUN='$(PLAIN_LAYOUT)' CC='$(CC)' test/stress/check-threads.sh $(BUILD)
+
+check-random: $(EXPLORER)
+	test/schedule/explore.sh $(EXPLORER) random 100000 50 1
+
+check-exhaustive: $(EXPLORER)
+	test/schedule/explore.sh $(EXPLORER) exhaustive 2
+	test/schedule/explore.sh $(EXPLORER) outcomes 3
+
+check-planted:
+	CC='$(CC)' test/schedule/planted.sh
+
+check-fault-planted:
+	CC='$(CC)' test/fault/planted.sh
+
+check-mutants:
+	WORKERS=$$(nproc) test/mutants/mutants.sh $(BUILD)/mutants
+
+# The checkers themselves, and mutants of them.
+check-checkers: check-self
+	CONFIG=test/schedule/self/mutants.conf test/mutants/mutants.sh $(BUILD)/checkers
+
+check-model:
+	test/model/check-model.sh $(BUILD)/model
+
+check-targets:
+	test/targets/check-targets.sh $(BUILD)/targets
+
+check-coverage:
+	test/coverage/check-coverage.sh $(BUILD)/coverage
+
+soak: $(EXPLORER) $(STRESS:%=$(BUILD)/fork/stress/%)
+	test/soak.sh $(HOURS) $(EXPLORER) $(BUILD)/fork/stress
+
+HOURS = 8
 
 deps:
 	@if command -v apt-get >/dev/null; then \
@@ -243,6 +331,15 @@ deps:
 	fi
 
 DEPS = libcriterion-dev g++ clang mandoc groff-base pkg-config curl wrk
+
+# Also what check-all needs.
+deps-all:
+	@$(MAKE) -s deps DEPS='$(DEPS) $(MORE_DEPS)'
+
+MORE_DEPS = libclang-rt-14-dev clang-format clang-tidy clang-19 libclang-rt-19-dev llvm-19 valgrind spin python3 libbenchmark-dev \
+	qemu-user musl-tools gcc-aarch64-linux-gnu gcc-arm-linux-gnueabihf gcc-riscv64-linux-gnu gcc-s390x-linux-gnu \
+	gcc-i686-linux-gnu libc6-dev-arm64-cross libc6-dev-armhf-cross libc6-dev-riscv64-cross libc6-dev-s390x-cross \
+	libc6-dev-i386-cross
 
 # ---- Benchmarks -----------------------------------------------------------------------------------------------------
 
@@ -265,7 +362,8 @@ clean:
 
 -include $(LIB_OBJECTS:.o=.d)
 
-.PHONY: all help html install uninstall clean examples demo deps bench check check-unit check-fault check-schedule \
-	check-stress check-man check-header check-layers check-symbols check-install check-examples check-sanitize check-tsan \
-	check-asan check-onelock check-helgrind check-planted check-format
+.PHONY: all help html install uninstall clean examples demo deps deps-all bench soak check check-unit check-fault check-schedule \
+	check-self check-stress check-man check-header check-layers check-symbols check-install check-examples check-sanitize check-tsan \
+	check-asan check-msan check-onelock check-helgrind check-planted check-fault-planted check-format check-all check-all-build check-compile \
+	check-tidy check-threads check-random check-exhaustive check-mutants check-checkers check-model check-targets check-coverage
 .DELETE_ON_ERROR:

@@ -110,7 +110,7 @@ static void table_free(struct table *table)
 /* The place of a word, or the empty place where it belongs. */
 static struct word *table_find(const struct table *table, const char *text, size_t len, uint64_t hash)
 {
-	size_t i = hash & (table->size - 1);
+	size_t i = (size_t)hash & (table->size - 1);
 
 	for (;; i = (i + 1) & (table->size - 1)) {
 		struct word *word = &table->words[i];

@@ -266,7 +266,8 @@ DUCT_API DUCT_MUST_CHECK duct_status duct_receiver_clone(duct_receiver *receiver
  *
  * When the last sender and the last channel handle are gone the channel closes.  When the last receiver is gone, blocked
  * and later sends return DUCT_NO_RECEIVERS, until a receiver is made again; queued messages stay for it or, if there is no
- * channel handle either, are dropped at once.
+ * channel handle either, are dropped at once (those over 1 KiB that a drop hook wants to see, if there is no memory to hold
+ * one, with the last handle of any kind).
  */
 DUCT_API void duct_sender_close(duct_sender *sender);
 DUCT_API void duct_receiver_close(duct_receiver *receiver);

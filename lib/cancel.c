@@ -38,7 +38,7 @@ duct_status duct_cancel_new(duct_cancel **cancel, duct_cancel *parent, duct_time
 		return DUCT_INVALID;
 	if ((made = memory_new(NULL, sizeof *made)) == NULL)
 		return DUCT_NOMEM;
-	if (queue_init(&made->queue, 0, 0, &made->ring, NULL) != DUCT_OK) {
+	if (!queue_init(&made->queue, 0, 0, &made->ring, NULL)) {
 		memory_free(NULL, made);
 		return DUCT_NOMEM;
 	}

@@ -117,7 +117,7 @@ duct_status channel_new(
 	made->has_allocator = given->allocator != NULL;
 	if (made->has_allocator)
 		made->allocator = *given->allocator;
-	if (queue_init(&made->queue, message_size, capacity, block + plan.ring, given->log ? &made->log : NULL) != DUCT_OK) {
+	if (!queue_init(&made->queue, message_size, capacity, block + plan.ring, given->log ? &made->log : NULL)) {
 		memory_free(given->allocator, made);
 		return DUCT_NOMEM;
 	}

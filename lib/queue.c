@@ -39,15 +39,15 @@ static void side_init(struct side *side)
 	atomic_init(&side->waiting, NULL);
 }
 
-duct_status queue_init(struct queue *queue, size_t message_size, size_t capacity, void *ring, struct log *log)
+bool queue_init(struct queue *queue, size_t message_size, size_t capacity, void *ring, struct log *log)
 {
 	static _Atomic size_t last_id;
 
 	if (pthread_mutex_init(&queue->put.lock, NULL) != 0)
-		return DUCT_NOMEM;
+		return false;
 	if (pthread_mutex_init(&queue->take.lock, NULL) != 0) {
 		pthread_mutex_destroy(&queue->put.lock);
-		return DUCT_NOMEM;
+		return false;
 	}
 	side_init(&queue->put);
 	side_init(&queue->take);
@@ -57,7 +57,7 @@ duct_status queue_init(struct queue *queue, size_t message_size, size_t capacity
 	atomic_init(&queue->crowded, 0);
 	atomic_init(&queue->shun, 0);
 	queue->log = log;
-	return DUCT_OK;
+	return true;
 }
 
 void queue_fini(struct queue *queue)
@@ -288,7 +288,7 @@ duct_status queue_put_many(struct end *end, const void *messages, size_t count, 
 		status = put_locked(end, ring_nth(&queue->ring, messages, done), &wakes);
 		done += status == DUCT_OK;
 	}
-	if (done < count && status == DUCT_OK && (status = put_refusal(end)) == DUCT_OK) {
+	if (done < count && (status = put_refusal(end)) == DUCT_OK) {
 		stored = ring_put_many(&queue->ring, &queue->put.at, ring_nth(&queue->ring, messages, done), count - done);
 		done += stored;
 		status = stored > 0 ? DUCT_OK : DUCT_FULL;

@@ -92,10 +92,10 @@ static inline bool is_pending(duct_status status)
 /* ---- Life ------------------------------------------------------------------------------------------------------ */
 
 /*
- * Makes a queue whose ring lies in memory of ring_measure's size.  DUCT_NOMEM if the system has no mutex.  The caller sees to
+ * Makes a queue whose ring lies in memory of ring_measure's size; false if the system has no mutex.  The caller sees to
  * it that nobody knows of a queue any more when it is finished.
  */
-duct_status queue_init(struct queue *queue, size_t message_size, size_t capacity, void *ring, struct log *log);
+bool queue_init(struct queue *queue, size_t message_size, size_t capacity, void *ring, struct log *log);
 void queue_fini(struct queue *queue);
 
 void end_init(struct end *end, struct queue *queue, void (*destroy)(struct end *end));

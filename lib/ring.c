@@ -45,7 +45,7 @@ bool ring_measure(size_t message_size, size_t capacity, size_t *bytes)
 {
 	const size_t most = SIZE_MAX / 4; /* so that no sum of sizes overflows */
 
-	if (message_size > most || capacity > UINT32_MAX || capacity > most)
+	if (message_size > most || capacity > UINT32_MAX)
 		return false;
 	if (slot_count(capacity) > most / slot_stride(message_size))
 		return false;

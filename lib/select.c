@@ -73,7 +73,7 @@ static size_t nth_live(const duct_case *cases, uint32_t n)
 	return i;
 }
 
-static duct_status select_live(duct_case *cases, size_t count, uint32_t live, size_t *chosen, const struct wait_rules *rules)
+static duct_status select_live(duct_case *cases, size_t count, size_t live, size_t *chosen, const struct wait_rules *rules)
 {
 	struct wait wait;
 	duct_status status = wait_init(&wait, live, rules->cancel);
@@ -106,14 +106,12 @@ static duct_status select_cases(duct_case *cases, size_t count, size_t *chosen, 
 	census = count_cases(cases, count, rules->observe);
 	if (!census.valid)
 		return DUCT_INVALID;
-	if (census.live > INT32_MAX)
-		return DUCT_NOMEM;
 	if (duct_cancel_raised(rules->cancel))
 		return DUCT_CANCELED;
 	/* Nothing to wait for: all is over, or this would never return. */
 	if (census.live == 0 && (census.ended > 0 || (rules->deadline == DUCT_FOREVER && rules->cancel == NULL)))
 		return DUCT_CLOSED;
-	return select_live(cases, count, (uint32_t)census.live, chosen, rules);
+	return select_live(cases, count, census.live, chosen, rules);
 }
 
 duct_status duct_select(duct_case *cases, size_t count, size_t *chosen)

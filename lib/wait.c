@@ -123,14 +123,15 @@ static inline uint32_t tour_stop(const struct tour *tour, uint32_t k)
 
 /* ---- Memory of a wait ------------------------------------------------------------------------------------------ */
 
-duct_status wait_init(struct wait *wait, uint32_t cases, duct_cancel *cancel)
+duct_status wait_init(struct wait *wait, size_t cases, duct_cancel *cancel)
 {
 	const size_t each = sizeof(struct op) + sizeof(struct node) + sizeof(uint32_t);
-	const size_t count = (size_t)cases + cancel_depth(cancel);
+	const size_t most = SIZE_MAX / each < INT32_MAX ? SIZE_MAX / each : INT32_MAX; /* an index goes into a claim word */
+	const size_t count = cases + cancel_depth(cancel);
 
-	if (count > INT32_MAX || count > SIZE_MAX / each) /* the index of an operation goes into a claim word */
+	if (count > most)
 		return DUCT_NOMEM;
-	wait->cases = cases;
+	wait->cases = (uint32_t)cases;
 	wait->count = (uint32_t)count;
 	wait->done = 0;
 	wait->block = NULL;
@@ -161,19 +162,20 @@ static bool op_precedes(const struct wait *wait, uint32_t a, uint32_t b)
 	return queue_precedes(wait->ops[a].queue, wait->ops[b].queue);
 }
 
+/* Of gaps that are three times the next and one, down to 1. */
+#define FIRST_GAP 29524
+
 /* Orders the operations by the ids of their queues: a shell sort, good for a few and for a few thousand. */
 static void sort_by_queue(struct wait *wait)
 {
-	static const uint32_t gaps[] = { 29524, 9841, 3280, 1093, 364, 121, 40, 13, 4, 1 };
-
 	for (uint32_t i = 0; i < wait->count; i++)
 		wait->order[i] = i;
-	for (size_t g = 0; g < sizeof gaps / sizeof gaps[0]; g++) {
-		for (uint32_t i = gaps[g]; i < wait->count; i++) {
+	for (uint32_t gap = FIRST_GAP; gap > 0; gap /= 3) {
+		for (uint32_t i = gap; i < wait->count; i++) {
 			uint32_t moving = wait->order[i], j = i;
 
-			for (; j >= gaps[g] && op_precedes(wait, moving, wait->order[j - gaps[g]]); j -= gaps[g])
-				wait->order[j] = wait->order[j - gaps[g]];
+			for (; j >= gap && op_precedes(wait, moving, wait->order[j - gap]); j -= gap)
+				wait->order[j] = wait->order[j - gap];
 			wait->order[j] = moving;
 		}
 	}

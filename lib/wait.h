@@ -76,7 +76,7 @@ struct wait {
 };
 
 /* DUCT_OK or DUCT_NOMEM. */
-duct_status wait_init(struct wait *wait, uint32_t cases, duct_cancel *cancel);
+duct_status wait_init(struct wait *wait, size_t cases, duct_cancel *cancel);
 void wait_fini(struct wait *wait);
 
 /*

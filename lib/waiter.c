@@ -43,7 +43,7 @@ static bool await_token(struct waiter *waiter, duct_time deadline)
 	while (!waiter->token) {
 		if (deadline == DUCT_FOREVER) {
 			pthread_cond_wait(&waiter->woken, &waiter->lock);
-		} else if (pthread_cond_timedwait(&waiter->woken, &waiter->lock, &at) == ETIMEDOUT && !waiter->token) {
+		} else if (pthread_cond_timedwait(&waiter->woken, &waiter->lock, &at) == ETIMEDOUT) {
 			if (withdraw(waiter))
 				return false;
 			deadline = DUCT_FOREVER; /* a message is on its way */

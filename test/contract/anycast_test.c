@@ -62,6 +62,33 @@ TEST(anycast_new, refuses_what_can_never_work, 5)
 	CHECK(channel == before && asked == 0);
 }
 
+/* A negative interval of the log, and an allocator that lacks a function, are refused before anything is allocated. */
+TEST(anycast_new, refuses_options_that_can_never_work, 5)
+{
+	int asked = 0;
+	const duct_allocator whole = { allocate_nothing, release_nothing, &asked };
+	const duct_allocator halves[] = { { NULL, release_nothing, &asked }, { allocate_nothing, NULL, &asked },
+		{ NULL, NULL, &asked } };
+	duct_options options = DUCT_OPTIONS_INIT;
+	duct_channel *const before = (duct_channel *)&asked;
+	duct_channel *channel = before;
+
+	for (size_t i = 0; i < ARRAY_LEN(halves); i++) {
+		options.allocator = &halves[i];
+		CHECK_STATUS(duct_anycast_new(&channel, 8, 8, &options), DUCT_INVALID);
+	}
+	options.allocator = &whole;
+	options.log_interval = -1;
+	CHECK_STATUS(duct_anycast_new(&channel, 8, 8, &options), DUCT_INVALID);
+	options.log_interval = INT64_MIN;
+	CHECK_STATUS(duct_anycast_new(&channel, 8, 8, &options), DUCT_INVALID);
+	CHECK(channel == before && asked == 0);
+	/* Nothing else was wrong. */
+	options.log_interval = 0;
+	CHECK_STATUS(duct_anycast_new(&channel, 8, 8, &options), DUCT_NOMEM);
+	CHECK(channel == before && asked == 1);
+}
+
 /* Without memory, the largest capacity there is included, nothing is written. */
 TEST(anycast_new, without_memory_makes_nothing, 5)
 {
@@ -163,6 +190,7 @@ TEST(state, of_null_is_zero, 5)
 	CHECK(duct_channel_message_size(NULL) == 0);
 	CHECK(duct_channel_len(NULL) == 0);
 	CHECK(!duct_channel_is_full(NULL) && !duct_channel_is_empty(NULL));
+	CHECK(!duct_channel_is_closed(NULL) && duct_channel_reason(NULL) == 0);
 	CHECK(duct_channel_senders(NULL) == 0 && duct_channel_receivers(NULL) == 0);
 	CHECK(duct_channel_waiting_senders(NULL) == 0 && duct_channel_waiting_receivers(NULL) == 0);
 	CHECK(strcmp(duct_channel_name(NULL), "") == 0);
@@ -267,6 +295,22 @@ TEST(describe, is_cut_like_snprintf, 5)
 		}
 		duct_channel_free(channel);
 	}
+}
+
+/* No channel has an empty line for its description, as far as there is room for one. */
+TEST(describe, of_null_is_an_empty_line, 5)
+{
+	char line[] = "####";
+
+	CHECK(duct_channel_describe(NULL, NULL, 0) == 0);
+	CHECK(duct_channel_describe(NULL, NULL, sizeof line) == 0);
+	CHECK(duct_channel_describe(NULL, line, 0) == 0);
+	CHECK(strcmp(line, "####") == 0);
+	CHECK(duct_channel_describe(NULL, line, 1) == 0);
+	CHECK(line[0] == '\0' && strcmp(line + 1, "###") == 0);
+	line[0] = '#';
+	CHECK(duct_channel_describe(NULL, line, sizeof line) == 0);
+	CHECK(line[0] == '\0' && strcmp(line + 1, "###") == 0);
 }
 
 /* A very long name is kept whole, in the description too. */

@@ -5,8 +5,9 @@
  * What the tests of crossbeam-channel, Rust's channels between threads, ask of a channel, asked of ours.
  *
  * The properties are theirs, the code is not.  Their "disconnected" is our DUCT_CLOSED (or, for a sender, DUCT_NO_RECEIVERS),
- * their select with default our try, and their unbounded channel one of a capacity that is never reached.  Counts are theirs
- * except where a comment gives theirs beside ours.
+ * their select with default our try, and their unbounded channel one of a capacity that is never reached.  Counts are theirs,
+ * or where that takes long less: test_rounds has both, and TEST_SCALE=full brings theirs.  Of their tests those have no meaning
+ * here that are about channels of the clock, iterators, panics and the macro.
  */
 #include "harness.h"
 
@@ -27,12 +28,10 @@ static duct_status look(duct_case *cases, size_t count, size_t *chosen, bool tim
 
 /* ---- Linearizable ----------------------------------------------------------------------------------------------------- */
 
-/* Theirs: 100,000. */
-#define LINEAR_ROUNDS 10000
-
 struct linear {
 	struct test_pair first, second;
 	bool timed;
+	int rounds;
 	atomic_int round, done;
 	duct_status status;
 };
@@ -41,7 +40,7 @@ static void *linear_look(void *argument)
 {
 	struct linear *linear = argument;
 
-	for (int round = 1; round <= LINEAR_ROUNDS; round++) {
+	for (int round = 1; round <= linear->rounds; round++) {
 		int in;
 		duct_case cases[2] = { DUCT_RECV(linear->first.rx, &in), DUCT_RECV(linear->second.rx, &in) };
 		size_t chosen;
@@ -61,10 +60,11 @@ static void *linear_look(void *argument)
  */
 static void check_linear(size_t capacity, bool timed)
 {
-	struct linear linear = { test_pair_new(sizeof(int), capacity), test_pair_new(sizeof(int), capacity), .timed = timed };
+	struct linear linear = { test_pair_new(sizeof(int), capacity), test_pair_new(sizeof(int), capacity), .timed = timed,
+		.rounds = test_rounds(10000, 100000) };
 	pthread_t thread = test_start(linear_look, &linear);
 
-	for (int round = 1; round <= LINEAR_ROUNDS; round++) {
+	for (int round = 1; round <= linear.rounds; round++) {
 		int in;
 		duct_status status;
 
@@ -721,12 +721,16 @@ TEST(crossbeam_removal, of_a_case_leaves_the_others, 10)
 
 /* ---- Stress ----------------------------------------------------------------------------------------------------------- */
 
-/* Theirs: 10,000. */
-#define STRESS_ROUNDS 3000
-
 struct stress {
 	struct test_pair first, second, ack;
+	int rounds;
 };
+
+static struct stress stress_new(size_t first, size_t second)
+{
+	return (struct stress){ test_pair_new(sizeof(int), first), test_pair_new(sizeof(int), second),
+		test_pair_new(sizeof(int), 100), test_rounds(3000, 10000) };
+}
 
 static void send_int(const struct test_pair *pair, int message)
 {
@@ -745,7 +749,7 @@ static void *stress_recv_partner(void *argument)
 {
 	const struct stress *stress = argument;
 
-	for (int i = 0; i < STRESS_ROUNDS; i++) {
+	for (int i = 0; i < stress->rounds; i++) {
 		send_int(&stress->first, i);
 		receive_int(&stress->ack);
 		send_int(&stress->second, i);
@@ -757,13 +761,12 @@ static void *stress_recv_partner(void *argument)
 /* Two selects that receive for each round of a partner that sends to one channel and then to the other. */
 TEST(crossbeam_stress_recv, in_step_with_its_sender, 60)
 {
-	struct stress stress = { test_pair_new(sizeof(int), UNBOUNDED), test_pair_new(sizeof(int), 5),
-		test_pair_new(sizeof(int), 100) };
+	struct stress stress = stress_new(UNBOUNDED, 5);
 	int in;
 	duct_case cases[2] = { DUCT_RECV(stress.first.rx, &in), DUCT_RECV(stress.second.rx, &in) };
 	pthread_t thread = test_start(stress_recv_partner, &stress);
 
-	for (int i = 0; i < 2 * STRESS_ROUNDS; i++) {
+	for (int i = 0; i < 2 * stress.rounds; i++) {
 		size_t chosen;
 
 		CHECK_STATUS(duct_select(cases, 2, &chosen), DUCT_OK);
@@ -780,7 +783,7 @@ static void *stress_send_partner(void *argument)
 {
 	const struct stress *stress = argument;
 
-	for (int i = 0; i < STRESS_ROUNDS; i++) {
+	for (int i = 0; i < stress->rounds; i++) {
 		CHECK(receive_int(&stress->first) == i);
 		CHECK(receive_int(&stress->second) == i);
 		receive_int(&stress->ack);
@@ -791,11 +794,10 @@ static void *stress_send_partner(void *argument)
 /* Two selects that send, at capacity 0, for each round of a partner that receives from one and then from the other. */
 TEST(crossbeam_stress_send, in_step_with_its_receiver, 60)
 {
-	struct stress stress = { test_pair_new(sizeof(int), 0), test_pair_new(sizeof(int), 0),
-		test_pair_new(sizeof(int), 100) };
+	struct stress stress = stress_new(0, 0);
 	pthread_t thread = test_start(stress_send_partner, &stress);
 
-	for (int i = 0; i < STRESS_ROUNDS; i++) {
+	for (int i = 0; i < stress.rounds; i++) {
 		duct_case cases[2] = { DUCT_SEND(stress.first.tx, &i), DUCT_SEND(stress.second.tx, &i) };
 		size_t chosen;
 
@@ -815,7 +817,7 @@ static void *stress_mixed_partner(void *argument)
 {
 	const struct stress *stress = argument;
 
-	for (int i = 0; i < STRESS_ROUNDS; i++) {
+	for (int i = 0; i < stress->rounds; i++) {
 		send_int(&stress->first, i);
 		CHECK(receive_int(&stress->second) == i);
 		receive_int(&stress->ack);
@@ -826,11 +828,10 @@ static void *stress_mixed_partner(void *argument)
 /* Two selects of a send and a receive for each round of a partner that sends and then receives. */
 TEST(crossbeam_stress_mixed, in_step_with_its_partner, 60)
 {
-	struct stress stress = { test_pair_new(sizeof(int), 0), test_pair_new(sizeof(int), 0),
-		test_pair_new(sizeof(int), 100) };
+	struct stress stress = stress_new(0, 0);
 	pthread_t thread = test_start(stress_mixed_partner, &stress);
 
-	for (int i = 0; i < STRESS_ROUNDS; i++) {
+	for (int i = 0; i < stress.rounds; i++) {
 		int in = -1;
 		duct_case cases[2] = { DUCT_RECV(stress.first.rx, &in), DUCT_SEND(stress.second.tx, &i) };
 		size_t chosen;
@@ -850,14 +851,13 @@ TEST(crossbeam_stress_mixed, in_step_with_its_partner, 60)
 /* One prepared list serves 10,000 selects. */
 TEST(crossbeam_reuse, of_a_prepared_list, 60)
 {
-	struct stress stress = { test_pair_new(sizeof(int), 0), test_pair_new(sizeof(int), 0),
-		test_pair_new(sizeof(int), 100) };
+	struct stress stress = stress_new(0, 0);
 	int in = -1, out = 0;
 	duct_case cases[2] = { DUCT_RECV(stress.first.rx, &in), DUCT_SEND(stress.second.tx, &out) };
 	pthread_t thread = test_start(stress_mixed_partner, &stress);
 	size_t chosen;
 
-	for (; out < STRESS_ROUNDS; out++) {
+	for (; out < stress.rounds; out++) {
 		for (size_t k = 0; k < 2; k++) {
 			CHECK_STATUS(duct_select(cases, 2, &chosen), DUCT_OK);
 			CHECK(chosen == k && in == out);
@@ -940,6 +940,7 @@ TEST(crossbeam_ready, tells_without_taking, 10)
 
 struct ready_stress {
 	struct test_pair p[2];
+	int rounds;
 	atomic_int received;
 };
 
@@ -968,18 +969,19 @@ static void *consume_ready(void *argument)
 
 static void check_ready_stress(size_t one, size_t other)
 {
-	struct ready_stress stress = { { test_pair_new(sizeof(int), one), test_pair_new(sizeof(int), other) }, 0 };
+	struct ready_stress stress = { { test_pair_new(sizeof(int), one), test_pair_new(sizeof(int), other) },
+		test_rounds(3000, 10000), 0 };
 	pthread_t threads[2];
 
 	for (int k = 0; k < 2; k++)
 		threads[k] = test_start(consume_ready, &stress);
-	for (int i = 0; i < STRESS_ROUNDS; i++)
+	for (int i = 0; i < stress.rounds; i++)
 		send_int(&stress.p[i % 2], i);
 	duct_channel_close(stress.p[0].channel, 0);
 	duct_channel_close(stress.p[1].channel, 0);
 	for (int k = 0; k < 2; k++)
 		test_join(threads[k]);
-	CHECK(stress.received == STRESS_ROUNDS);
+	CHECK(stress.received == stress.rounds);
 	test_pair_free(&stress.p[0]);
 	test_pair_free(&stress.p[1]);
 }
@@ -994,6 +996,227 @@ TEST(crossbeam_ready, with_two_consumers_leaves_nothing, 60)
 TEST(crossbeam_ready, at_capacity_0_finds_every_sender, 60)
 {
 	check_ready_stress(0, 0);
+}
+
+/* ---- Whole runs ------------------------------------------------------------------------------------------------------- */
+
+#define MPMC_THREADS 4
+#define MPMC_MOST 25000
+
+/* Capacities for a rendezvous, their array and their list. */
+static const size_t kinds[] = { 0, 3, UNBOUNDED };
+
+struct transfer {
+	struct test_pair pair;
+	int each;
+	atomic_int *got; /* how often each number came, unless it is NULL: then they come in order */
+};
+
+static void *transfer_send(void *argument)
+{
+	const struct transfer *transfer = argument;
+
+	for (int i = 0; i < transfer->each; i++)
+		send_int(&transfer->pair, i);
+	return NULL;
+}
+
+static void *transfer_receive(void *argument)
+{
+	const struct transfer *transfer = argument;
+
+	for (int i = 0; i < transfer->each; i++) {
+		int in = receive_int(&transfer->pair);
+
+		CHECK(in >= 0 && in < transfer->each);
+		if (transfer->got != NULL)
+			atomic_fetch_add(&transfer->got[in], 1);
+		else
+			CHECK(in == i);
+	}
+	return NULL;
+}
+
+/* One sender and one receiver: every message, in order, and then the end. */
+TEST(crossbeam_spsc, gets_all_in_order, 60)
+{
+	for (size_t k = 0; k < ARRAY_LEN(kinds); k++) {
+		struct transfer transfer = { test_pair_new(sizeof(int), kinds[k]), test_rounds(2000, 100000), NULL };
+		pthread_t thread = test_start(transfer_receive, &transfer);
+		int in;
+
+		transfer_send(&transfer);
+		test_join(thread);
+		CHECK_STATUS(duct_try_recv(transfer.pair.rx, &in), DUCT_EMPTY);
+		test_pair_free(&transfer.pair);
+	}
+}
+
+/* Four senders of the same numbers and four receivers: each number comes four times. */
+TEST(crossbeam_mpmc, gets_all_of_all, 60)
+{
+	static atomic_int got[MPMC_MOST];
+
+	for (size_t k = 0; k < ARRAY_LEN(kinds); k++) {
+		struct transfer transfer = { test_pair_new(sizeof(int), kinds[k]), test_rounds(1000, MPMC_MOST), got };
+		pthread_t threads[2 * MPMC_THREADS];
+
+		for (int i = 0; i < transfer.each; i++)
+			atomic_store(&got[i], 0);
+		for (int t = 0; t < 2 * MPMC_THREADS; t++)
+			threads[t] = test_start(t % 2 ? transfer_send : transfer_receive, &transfer);
+		for (int t = 0; t < 2 * MPMC_THREADS; t++)
+			test_join(threads[t]);
+		for (int i = 0; i < transfer.each; i++)
+			CHECK(got[i] == MPMC_THREADS);
+		CHECK(duct_channel_len(transfer.pair.channel) == 0 && test_pair_is_quiet(&transfer.pair));
+		test_pair_free(&transfer.pair);
+	}
+}
+
+/* A channel for one message, made and freed again and again while another thread receives. */
+TEST(crossbeam_oneshot, of_many_channels, 60)
+{
+	int rounds = test_rounds(200, 10000);
+
+	for (size_t k = 0; k < 2; k++)
+		for (int i = 0; i < rounds; i++) {
+			struct test_pair pair = test_pair_new(sizeof(int), k);
+			struct test_call call;
+
+			test_recv_start(&call, pair.rx);
+			send_int(&pair, i);
+			CHECK_STATUS(test_call_end(&call), DUCT_OK);
+			CHECK(call.message == i);
+			test_pair_free(&pair);
+		}
+}
+
+/* Four threads send one message and take one from a channel with room for four: neither is ever refused. */
+static void *send_and_take(void *argument)
+{
+	const struct transfer *transfer = argument;
+	int in;
+
+	for (int i = 0; i < transfer->each; i++) {
+		CHECK_STATUS(duct_try_send(transfer->pair.tx, &i), DUCT_OK);
+		CHECK_STATUS(duct_try_recv(transfer->pair.rx, &in), DUCT_OK);
+	}
+	return NULL;
+}
+
+TEST(crossbeam_linearizable, a_try_after_a_send_is_never_in_vain, 60)
+{
+	static const size_t capacities[] = { MPMC_THREADS, UNBOUNDED };
+
+	for (size_t k = 0; k < ARRAY_LEN(capacities); k++) {
+		struct transfer transfer = { test_pair_new(sizeof(int), capacities[k]), test_rounds(5000, 25000), NULL };
+		pthread_t threads[MPMC_THREADS];
+
+		for (int t = 0; t < MPMC_THREADS; t++)
+			threads[t] = test_start(send_and_take, &transfer);
+		for (int t = 0; t < MPMC_THREADS; t++)
+			test_join(threads[t]);
+		CHECK(duct_channel_is_empty(transfer.pair.channel));
+		test_pair_free(&transfer.pair);
+	}
+}
+
+/* The length is never over the capacity, whoever sends and receives meanwhile, and exact when nobody does. */
+TEST(crossbeam_len, is_within_the_capacity, 60)
+{
+	enum { ROOM = 1000 };
+	struct transfer transfer = { test_pair_new(sizeof(int), ROOM), test_rounds(5000, 25000), NULL };
+	pthread_t thread;
+
+	for (size_t i = 0; i < ROOM; i++) {
+		CHECK(duct_channel_len(transfer.pair.channel) == i && !duct_channel_is_full(transfer.pair.channel));
+		put(&transfer.pair, 0);
+	}
+	CHECK(duct_channel_len(transfer.pair.channel) == ROOM && duct_channel_is_full(transfer.pair.channel));
+	test_drain(transfer.pair.rx);
+	thread = test_start(transfer_receive, &transfer);
+	for (int i = 0; i < transfer.each; i++) {
+		send_int(&transfer.pair, i);
+		CHECK(duct_channel_len(transfer.pair.channel) <= ROOM);
+	}
+	test_join(thread);
+	CHECK(duct_channel_len(transfer.pair.channel) == 0);
+	test_pair_free(&transfer.pair);
+}
+
+static void count_one_drop(void *message, void *context)
+{
+	(void)message;
+	atomic_fetch_add((atomic_int *)context, 1);
+}
+
+/* So many messages are received and some more left over: those are dropped, each once, and no other. */
+TEST(crossbeam_drops, are_of_what_is_left, 60)
+{
+	int runs = test_rounds(5, 100), most = test_rounds(300, 3000);
+	uint32_t random = 11;
+
+	for (size_t k = 0; k < 2; k++)
+		for (int run = 0; run < runs; run++) {
+			atomic_int dropped = 0;
+			int left = k == 0 ? 0 : (int)(test_random(&random) % 50);
+			const duct_options *options = DUCT_OPTIONS(.drop = count_one_drop, .context = &dropped);
+			struct transfer transfer = { test_pair_with(sizeof(int), k * 50, options),
+				(int)(test_random(&random) % (uint32_t)most), NULL };
+			pthread_t thread = test_start(transfer_send, &transfer);
+
+			transfer_receive(&transfer);
+			test_join(thread);
+			for (int i = 0; i < left; i++)
+				put(&transfer.pair, i);
+			CHECK(dropped == 0);
+			test_pair_free(&transfer.pair);
+			CHECK(dropped == left);
+		}
+}
+
+struct handing {
+	duct_sender *tx;
+	int rounds;
+};
+
+/* Sends through each channel the receiver of the next. */
+static void *hand_on(void *argument)
+{
+	const struct handing *handing = argument;
+	duct_sender *tx = handing->tx;
+
+	for (int i = 0; i < handing->rounds; i++) {
+		duct_sender *next_tx;
+		duct_receiver *next_rx;
+
+		CHECK_STATUS(duct_anycast_open(&next_tx, &next_rx, sizeof(duct_receiver *), (size_t)i % 2, NULL), DUCT_OK);
+		CHECK_STATUS(duct_send(tx, &next_rx), DUCT_OK);
+		duct_sender_free(tx);
+		tx = next_tx;
+	}
+	duct_sender_free(tx);
+	return NULL;
+}
+
+/* Channels that go through channels: each is freed by another thread than made it. */
+TEST(crossbeam_channel_through_channel, a_thousand_times, 60)
+{
+	struct handing handing = { NULL, 1000 };
+	duct_receiver *rx, *next_rx;
+	pthread_t thread;
+
+	CHECK_STATUS(duct_anycast_open(&handing.tx, &rx, sizeof(duct_receiver *), 1, NULL), DUCT_OK);
+	thread = test_start(hand_on, &handing);
+	for (int i = 0; i < handing.rounds; i++) {
+		CHECK_STATUS(duct_recv(rx, &next_rx), DUCT_OK);
+		duct_receiver_free(rx);
+		rx = next_rx;
+	}
+	CHECK_STATUS(duct_recv(rx, &next_rx), DUCT_CLOSED);
+	duct_receiver_free(rx);
+	test_join(thread);
 }
 
 /* ---- Size ------------------------------------------------------------------------------------------------------------- */

@@ -644,6 +644,7 @@ TEST(log, counts_what_it_kept_back, 10)
 	const int64_t interval = 20 * 1000000;
 	struct told told = { .lock = PTHREAD_MUTEX_INITIALIZER };
 	struct test_pair pair = pair_with_log(1, &told, interval);
+	duct_time start = duct_now();
 	uint64_t kept_back = 0;
 	int pairs = 0;
 
@@ -658,8 +659,8 @@ TEST(log, counts_what_it_kept_back, 10)
 		kept_back += told.events[n].suppressed;
 	}
 	CHECK((uint64_t)pairs * 2 == kept_back + 8);
-	/* Four pairs span three intervals; the hook's own clock may run a little behind. */
-	CHECK(told.events[6].when - told.events[0].when > 3 * interval - interval / 2);
+	/* Four pairs span three intervals; that the hook is late, on a busy machine, only adds to them. */
+	CHECK(told.events[6].when - start >= 3 * interval);
 	test_pair_free(&pair);
 }
 

@@ -881,6 +881,27 @@ TEST(select_ready, with_priority_tells_the_first, 10)
 	test_pair_free(&b);
 }
 
+/* A select that takes nothing needs no place to put it: with DUCT_READY a NULL message is no mistake, and beside it is. */
+TEST(select_ready, needs_no_buffer, 10)
+{
+	struct test_pair a = test_pair_new(sizeof(int), 1);
+	duct_case cases[] = { DUCT_RECV(a.rx, NULL), DUCT_SEND(a.tx, NULL) };
+	size_t chosen = NOT_CHOSEN;
+	int in = UNTOUCHED;
+
+	CHECK_STATUS(duct_select_until(cases, 2, &chosen, DUCT_READY, 0, NULL), DUCT_OK);
+	CHECK(chosen == 1);
+	put(&a, 7);
+	CHECK_STATUS(duct_select_until(cases, 2, &chosen, DUCT_READY, 0, NULL), DUCT_OK);
+	CHECK(chosen == 0 && duct_channel_len(a.channel) == 1);
+	chosen = NOT_CHOSEN;
+	CHECK_STATUS(duct_select_until(cases, 2, &chosen, DUCT_FAIR, 0, NULL), DUCT_INVALID);
+	CHECK(chosen == NOT_CHOSEN);
+	CHECK_STATUS(duct_try_recv(a.rx, &in), DUCT_OK);
+	CHECK(in == 7);
+	test_pair_free(&a);
+}
+
 /* A message wakes who sleeps for readiness, and stays. */
 TEST(select_ready, asleep_is_woken_by_a_message, 10)
 {

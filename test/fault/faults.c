@@ -15,7 +15,7 @@
 static _Thread_local atomic_int *hold_yield, *hold_fault;
 static _Thread_local long calls, failing;
 static _Thread_local bool inside;
-static atomic_long blocks, mutexes, conditions, attributes;
+static atomic_long blocks, mutexes, conditions, attributes, conditions_made;
 
 struct fault_live fault_live(void)
 {
@@ -26,6 +26,11 @@ bool fault_live_same(const struct fault_live *one, const struct fault_live *othe
 {
 	return one->blocks == other->blocks && one->mutexes == other->mutexes && one->conditions == other->conditions &&
 	       one->attributes == other->attributes;
+}
+
+long fault_conditions_made(void)
+{
+	return atomic_load(&conditions_made);
 }
 
 void fault_begin(long n)
@@ -93,6 +98,7 @@ int __real_pthread_cond_init(pthread_cond_t *condition, const pthread_condattr_t
 int __real_pthread_cond_destroy(pthread_cond_t *condition);
 int __real_pthread_condattr_init(pthread_condattr_t *attribute);
 int __real_pthread_condattr_destroy(pthread_condattr_t *attribute);
+int __real_pthread_condattr_setclock(pthread_condattr_t *attribute, clockid_t clock);
 int __real_sched_yield(void) __attribute__((weak)); /* linked without this one, no thread is held */
 
 void *__wrap_malloc(size_t size);
@@ -105,6 +111,7 @@ int __wrap_pthread_cond_init(pthread_cond_t *condition, const pthread_condattr_t
 int __wrap_pthread_cond_destroy(pthread_cond_t *condition);
 int __wrap_pthread_condattr_init(pthread_condattr_t *attribute);
 int __wrap_pthread_condattr_destroy(pthread_condattr_t *attribute);
+int __wrap_pthread_condattr_setclock(pthread_condattr_t *attribute, clockid_t clock);
 int __wrap_sched_yield(void);
 
 static void *counted(void *memory)
@@ -158,7 +165,10 @@ int __wrap_pthread_mutex_destroy(pthread_mutex_t *mutex)
 
 int __wrap_pthread_cond_init(pthread_cond_t *condition, const pthread_condattr_t *attribute)
 {
-	return fails() ? EAGAIN : made(__real_pthread_cond_init(condition, attribute), &conditions);
+	int error = fails() ? EAGAIN : made(__real_pthread_cond_init(condition, attribute), &conditions);
+
+	atomic_fetch_add(&conditions_made, error == 0);
+	return error;
 }
 
 int __wrap_pthread_cond_destroy(pthread_cond_t *condition)
@@ -176,6 +186,11 @@ int __wrap_pthread_condattr_destroy(pthread_condattr_t *attribute)
 {
 	atomic_fetch_sub(&attributes, 1);
 	return __real_pthread_condattr_destroy(attribute);
+}
+
+int __wrap_pthread_condattr_setclock(pthread_condattr_t *attribute, clockid_t clock)
+{
+	return fails() ? EINVAL : __real_pthread_condattr_setclock(attribute, clock);
 }
 
 int __wrap_sched_yield(void)

@@ -11,7 +11,8 @@
  *     -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=free
  *     -Wl,--wrap=pthread_mutex_init,--wrap=pthread_mutex_destroy
  *     -Wl,--wrap=pthread_cond_init,--wrap=pthread_cond_destroy
- *     -Wl,--wrap=pthread_condattr_init,--wrap=pthread_condattr_destroy,--wrap=sched_yield
+ *     -Wl,--wrap=pthread_condattr_init,--wrap=pthread_condattr_destroy,--wrap=pthread_condattr_setclock
+ *     -Wl,--wrap=sched_yield
  *
  * against the static library, and with -DFORK_RUNNER: Criterion would see the faults too.
  */
@@ -28,6 +29,9 @@ struct fault_live {
 
 struct fault_live fault_live(void);
 bool fault_live_same(const struct fault_live *one, const struct fault_live *other);
+
+/* Condition variables made so far, by all threads: a thread that goes to sleep in a wait makes one, as its last step. */
+long fault_conditions_made(void);
 
 /*
  * From begin to end the n-th call of this thread that could fail does fail, n counting from 1; 0 fails none.  End returns the

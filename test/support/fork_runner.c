@@ -3,8 +3,8 @@
  * SPDX-FileCopyrightText: The Duct authors
  *
  * The small runner: each test in a process of its own, under an alarm; a test passes if its process exits with 0, which is
- * also how a sanitizer tells of a leak.  An argument picks the tests whose suite/name contains it.  The last line is
- * "N passed, M failed".
+ * also how a sanitizer tells of a leak.  An argument picks the tests whose suite/name contains it or, after a minus, leaves
+ * them out.  The last line is "N passed, M failed".
  */
 #include "harness.h"
 
@@ -42,6 +42,11 @@ static bool passes(const struct fork_test *test, const char *id)
 	return false;
 }
 
+static bool is_asked(const char *id, const char *asked)
+{
+	return asked[0] == '-' ? strstr(id, asked + 1) == NULL : strstr(id, asked) != NULL;
+}
+
 int main(int argc, char **argv)
 {
 	int passed = 0, failed = 0;
@@ -50,7 +55,7 @@ int main(int argc, char **argv)
 		char id[256];
 
 		snprintf(id, sizeof id, "%s/%s", test->suite, test->name);
-		if (argc > 1 && strstr(id, argv[1]) == NULL)
+		if (argc > 1 && !is_asked(id, argv[1]))
 			continue;
 		if (passes(test, id))
 			passed++;

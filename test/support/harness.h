@@ -181,4 +181,10 @@ int64_t test_cpu_time(void);
 /* How much longer tests may take here: 1, or TEST_TIME_SCALE from the environment (valgrind, emulators). */
 int test_time_scale(void);
 
+/*
+ * How often a test does something: normal times, which suits a run of seconds; with TEST_SCALE=full in the environment full
+ * times, as the program it was learned from does; with a number there, so many times the normal ones, full at most.
+ */
+int test_rounds(int normal, int full);
+
 #endif

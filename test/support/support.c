@@ -203,3 +203,16 @@ int test_time_scale(void)
 
 	return scale != NULL && atoi(scale) > 0 ? atoi(scale) : 1;
 }
+
+int test_rounds(int normal, int full)
+{
+	const char *scale = getenv("TEST_SCALE");
+	double rounds;
+
+	if (scale == NULL)
+		return normal;
+	rounds = strcmp(scale, "full") == 0 ? full : atof(scale) * normal;
+	if (rounds < 1)
+		return 1;
+	return rounds < full ? (int)rounds : full;
+}

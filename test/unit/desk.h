@@ -32,7 +32,7 @@ static inline void desk_init(struct desk *desk, size_t capacity)
 	CHECK(ring_measure(sizeof(uint64_t), capacity, &bytes));
 	desk->ring = memory_new(NULL, bytes);
 	CHECK(desk->ring != NULL);
-	CHECK_STATUS(queue_init(&desk->queue, sizeof(uint64_t), capacity, desk->ring, NULL), DUCT_OK);
+	CHECK(queue_init(&desk->queue, sizeof(uint64_t), capacity, desk->ring, NULL));
 	end_init(&desk->tx, &desk->queue, desk_end_left);
 	end_init(&desk->rx, &desk->queue, desk_end_left);
 }

@@ -7,7 +7,10 @@
  */
 #include "desk.h"
 
+#include <errno.h>
 #include <stddef.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 static const size_t capacities[] = { 0, 1, 2, 3, 5 };
 
@@ -38,6 +41,42 @@ TEST(queue_init, sides_lie_on_lines_of_their_own, 5)
 	desk_init(&desk, 1);
 	CHECK((uintptr_t)&desk.queue % CACHE_LINE == 0);
 	desk_fini(&desk);
+}
+
+/* What the system seems to tell of its processors: -1 what it tells, 0 that it cannot, else how many there are. */
+static int processors = -1;
+
+/* Stands in for the C library's in all of the program. */
+int sched_getaffinity(pid_t process, size_t size, cpu_set_t *set)
+{
+	CPU_ZERO_S(size, set);
+	if (processors < 0)
+		return syscall(SYS_sched_getaffinity, process, size, set) < 0 ? -1 : 0;
+	for (int i = 0; i < processors; i++)
+		CPU_SET_S((size_t)i, size, set);
+	if (processors == 0)
+		errno = EINVAL; /* as with more processors than a cpu_set_t holds */
+	return processors == 0 ? -1 : 0;
+}
+
+/* Only with one processor, where nobody could answer meanwhile, a wait does not spin; to ask leaves errno alone. */
+TEST(queue_init, spins_unless_there_is_one_processor, 5)
+{
+	static const int counts[] = { 0, 1, 2, 64 };
+	uint16_t pauses[ARRAY_LEN(counts)];
+
+	errno = EDOM;
+	for (size_t i = 0; i < ARRAY_LEN(counts); i++) {
+		struct desk desk;
+
+		processors = counts[i];
+		desk_init(&desk, 1);
+		pauses[i] = desk.queue.pauses;
+		desk_fini(&desk);
+	}
+	CHECK(errno == EDOM);
+	CHECK(pauses[1] == 0 && pauses[2] > 0);
+	CHECK(pauses[0] == pauses[2] && pauses[3] == pauses[2]);
 }
 
 static int destroyed;
@@ -402,6 +441,28 @@ TEST(queue_put_many, is_refused_with_the_reason, 5)
 	desk_fini(&desk);
 }
 
+/* A batch that may not go in at all serves nobody either: those who wait may be waiting for another sender's. */
+TEST(queue_put_many, refused_serves_nobody, 5)
+{
+	for (size_t i = 0; i < ARRAY_LEN(capacities); i++) {
+		const uint64_t messages[] = { 1, 2 };
+		struct sleeper sleeper;
+		size_t moved = 77;
+		struct desk desk;
+		struct end other;
+
+		desk_init(&desk, capacities[i]);
+		end_init(&other, &desk.queue, desk_end_left);
+		sleeper_recv(&sleeper, &desk.rx);
+		desk_close(&other, true);
+		CHECK_STATUS(queue_put_many(&other, messages, 2, &moved), DUCT_CLOSED);
+		CHECK(moved == 0 && sleeper_sleeps(&sleeper) && queue_len(&desk.queue, NULL) == 0);
+		CHECK_STATUS(desk_put(&desk, 3), DUCT_OK);
+		CHECK(sleeper_woke(&sleeper, DUCT_OK) && sleeper.message == 3);
+		desk_fini(&desk);
+	}
+}
+
 /* A batch takes what is there and what moves up meanwhile, in order, and wakes those whose messages it let in. */
 TEST(queue_take_many, takes_the_ring_and_those_who_wait, 5)
 {
@@ -428,6 +489,24 @@ TEST(queue_take_many, takes_the_ring_and_those_who_wait, 5)
 		CHECK(moved == 0);
 		desk_fini(&desk);
 	}
+}
+
+/* At capacity 0 those in line who have nothing to give, having given up or only wanting to know, make no batch. */
+TEST(queue_take_many, at_capacity_0_finds_nothing_with_observers, 5)
+{
+	struct sleeper gone, observer;
+	uint64_t messages[2] = { 0 };
+	size_t moved = 77;
+	struct desk desk;
+
+	desk_init(&desk, 0);
+	sleeper_send(&gone, &desk.tx, 1);
+	sleeper_withdraw(&gone);
+	sleeper_stand(&observer, &desk.tx, true, 2, true);
+	CHECK_STATUS(queue_take_many(&desk.rx, messages, 2, &moved), DUCT_EMPTY);
+	CHECK(moved == 0 && messages[0] == 0);
+	CHECK(sleeper_woke(&observer, DUCT_OK) && !gone.waiter.first.linked && !waiter_is_notified(&gone.waiter));
+	desk_fini(&desk);
 }
 
 /* A batch of fewer lets fewer in: the ring stays full, the others wait on. */

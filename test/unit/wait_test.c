@@ -10,6 +10,10 @@
 #include "log.h"
 #include "wait.h"
 
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
 #define MOST_CASES 100
 #define NOT_DONE UINT32_MAX
 
@@ -35,13 +39,27 @@ struct attempt {
 	duct_status status;
 	_Atomic bool over;
 	pthread_t thread;
+	void (*on_yield)(void); /* or NULL; only in a thread of its own */
 };
+
+/* What this thread does where it would give up the processor, or NULL. */
+static _Thread_local void (*on_yield)(void);
+
+/* Stands in for the C library's in all of the program. */
+int sched_yield(void)
+{
+	if (on_yield == NULL)
+		return (int)syscall(SYS_sched_yield);
+	on_yield();
+	return 0;
+}
 
 /* A wait whose operations are still to be filled in. */
 static void attempt_init(struct attempt *attempt, uint32_t cases, struct wait_rules rules)
 {
 	attempt->rules = rules;
 	attempt->message = 77;
+	attempt->on_yield = NULL;
 	atomic_init(&attempt->over, false);
 	CHECK_STATUS(wait_init(&attempt->wait, cases, rules.cancel), DUCT_OK);
 	CHECK(attempt->wait.cases == cases);
@@ -71,6 +89,7 @@ static void *attempt_thread(void *argument)
 {
 	struct attempt *attempt = argument;
 
+	on_yield = attempt->on_yield;
 	attempt_run(attempt);
 	atomic_store(&attempt->over, true);
 	return NULL;
@@ -147,6 +166,19 @@ TEST(wait_init, allocates_above_the_inline_number_only, 5)
 	}
 	duct_cancel_free(parent);
 	duct_cancel_free(child);
+}
+
+/* The index of an operation has to fit into a claim word: more are refused before anything is set. */
+TEST(wait_init, refuses_more_than_a_claim_word_can_tell, 5)
+{
+	struct wait wait = { .cases = 7 };
+	duct_cancel *token;
+
+	CHECK_STATUS(duct_cancel_new(&token, NULL, DUCT_FOREVER), DUCT_OK);
+	CHECK_STATUS(wait_init(&wait, INT32_MAX, token), DUCT_NOMEM);
+	CHECK_STATUS(wait_init(&wait, (uint32_t)INT32_MAX + 1, NULL), DUCT_NOMEM);
+	CHECK(wait.cases == 7);
+	duct_cancel_free(token);
 }
 
 /* ---- The order of looking -------------------------------------------------------------------------------------- */
@@ -475,6 +507,91 @@ TEST(wait_any, pins_its_ends_while_it_sleeps, 10)
 	attempt_join(&attempt, DUCT_OK);
 	CHECK(atomic_load(&ends_destroyed) == 1);
 	desks_fini(2);
+}
+
+/* ---- Yields ---------------------------------------------------------------------------------------------------- */
+
+/* A receive on the first desk, which may go to sleep and is served then. */
+static void receive_once(void (*yield)(void))
+{
+	struct attempt attempt;
+
+	attempt_receives(&attempt, 1, forever);
+	attempt.on_yield = yield;
+	attempt_start(&attempt);
+	await_receivers(&desks[0], 1);
+	CHECK_STATUS(desk_put(&desks[0], 5), DUCT_OK);
+	attempt_join(&attempt, DUCT_OK);
+	CHECK(attempt.message == 5);
+}
+
+/* Where yields are shunned each wait counts one off and goes to sleep, however long it pauses before. */
+TEST(yield, shunned_is_counted_off, 10)
+{
+	static const uint16_t pauses[] = { 0, 1, 13 };
+
+	for (size_t i = 0; i < ARRAY_LEN(pauses); i++) {
+		desks_init(1, 1);
+		desks[0].queue.pauses = pauses[i];
+		atomic_store(&desks[0].queue.crowded, 2);
+		for (int left = 1; left >= 0; left--) {
+			receive_once(NULL);
+			CHECK(desks[0].queue.crowded == left && desks[0].queue.shun == 0);
+		}
+		desks_fini(1);
+	}
+}
+
+/* Long, while nothing goes through the queue. */
+static void yield_to_a_stranger(void)
+{
+	const struct timespec slice = { .tv_nsec = 300 * 1000 };
+
+	nanosleep(&slice, NULL);
+}
+
+/* After a yield that went to a stranger the next waits do without, twice as many each time up to a limit. */
+TEST(yield, to_a_stranger_is_shunned, 10)
+{
+	desks_init(1, 1);
+	for (int last = 0, again = 0; again < 10; again++) {
+		atomic_store(&desks[0].queue.crowded, 0);
+		receive_once(yield_to_a_stranger);
+		CHECK(desks[0].queue.shun == (last < 512 ? 2 * last + 4 : last));
+		last = desks[0].queue.shun;
+		CHECK(desks[0].queue.crowded == last - 1); /* its own second yield is counted off */
+	}
+	CHECK(desks[0].queue.shun > 512);
+	desks_fini(1);
+}
+
+#define BATCH 100
+
+/* As long, but so many messages go through the queue that it was worth twice the time, and more. */
+static void yield_to_a_peer(void)
+{
+	static uint64_t batch[BATCH];
+	const duct_time begin = duct_now();
+	int64_t sum = 0, took;
+	size_t moved;
+
+	do {
+		CHECK_STATUS(queue_put_many(&desks[0].tx, batch, BATCH, &moved), DUCT_OK);
+		CHECK_STATUS(queue_take_many(&desks[0].rx, batch, BATCH, &moved), DUCT_OK);
+		CHECK(moved == BATCH);
+		sum += BATCH;
+		took = duct_now() - begin;
+	} while (sum < 20000 || took < 300 * 1000 || sum * 1000 < took);
+}
+
+/* A yield that let the peers work was a good one, however long: each halves what the next bad one comes to. */
+TEST(yield, to_a_peer_is_not_shunned, 10)
+{
+	desks_init(1, BATCH);
+	atomic_store(&desks[0].queue.shun, 100);
+	receive_once(yield_to_a_peer);
+	CHECK(desks[0].queue.shun == 25 && desks[0].queue.crowded == 0);
+	desks_fini(1);
 }
 
 /* ---- Observing ------------------------------------------------------------------------------------------------- */

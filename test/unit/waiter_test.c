@@ -217,6 +217,40 @@ TEST(waiter_sleep, claimed_sleeps_past_the_deadline_until_notified, 5)
 	CHECK(bed.waiter.claim == 3 && bed.waiter.status == DUCT_OK);
 }
 
+/*
+ * Notifies a waiter that sleeps until this deadline as if the signal were just too late: it must time out to find the token.
+ * False if the deadline passed before.
+ */
+static bool notify_at_the_deadline(duct_time deadline)
+{
+	struct bed bed;
+	bool in_time;
+
+	bed_init(&bed, deadline);
+	CHECK(node_claim(&bed.waiter.first));
+	bed_park(&bed);
+	mutex_lock(&bed.waiter.lock); /* which it gave back to wait */
+	in_time = !deadline_passed(deadline);
+	atomic_store(&bed.waiter.wake, WAKE_NOTIFIED);
+	bed.waiter.token = true;
+	if (!in_time)
+		pthread_cond_signal(&bed.waiter.woken);
+	mutex_unlock(&bed.waiter.lock);
+	test_join(bed.thread);
+	CHECK_STATUS(bed.result, DUCT_OK);
+	CHECK(bed.waiter.claim == 3);
+	return in_time;
+}
+
+/* Notified and timed out at once: the notification counts. */
+TEST(waiter_sleep, notified_at_the_deadline_has_not_timed_out, 10)
+{
+	int64_t ahead = 2;
+
+	while (!notify_at_the_deadline(duct_after_ms(ahead)))
+		ahead *= 2;
+}
+
 static void *sleep_cancellable(void *argument)
 {
 	bed_sleep(argument);
