@@ -38,4 +38,6 @@ done
 [ -n "$ONLY" ] || for f in explorer race heap oracle history outcomes listed generate shrink program programs; do
 	$CC $common -O2 -Wall -Wextra -c "$root/test/schedule/$f.c" -o "$out/$f.o"
 done
-$CC -no-pie -pthread "$out"/*.o $flags -o "$out/programs"
+# In two steps, so that the C library's calls of itself are not wrapped where it is linked statically.
+$CC -r -nostdlib "$out"/*.o $flags -o "$out/programs.rel"
+$CC -no-pie -pthread "$out/programs.rel" -o "$out/programs"

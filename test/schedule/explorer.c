@@ -9,7 +9,7 @@
  * next.  It decides all that the system leaves open: the order of threads, which waiter a signal wakes, spurious wake-ups,
  * whether a timed wait times out, what fails for want of resources.  So a lost wake-up is not a hang but a finding: no thread
  * can run.  It finds as well what glibc lets pass: an unlock by a stranger, a wait without the mutex, any use of a destroyed
- * object.
+ * object, a deadline by a clock that somebody may set.
  *
  * Time is virtual.  The clock gains a nanosecond with each reading and stands still otherwise; a timed wait times out when
  * the explorer schedules its thread though nobody signalled it, and that moves the clock to the deadline.
@@ -23,6 +23,8 @@
  * What an execution shows is sequentially consistent.  The race detector closes part of the gap: where each conflict is
  * ordered by what the memory model promises, hardware shows nothing else.
  */
+#undef _FORTIFY_SOURCE /* takes a jump to another stack for a mistake */
+
 #include "explorer.h"
 
 #include "heap.h"
@@ -38,7 +40,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <ucontext.h>
 
 #define STACK_SIZE (64 * 1024)
 #define MAX_CHOICES 8192
@@ -60,6 +61,7 @@ struct mutex {
 
 struct condition {
 	int life;
+	clockid_t clock; /* of its deadlines; of a static one CLOCK_REALTIME, which is 0 */
 };
 
 enum { LIFE_STATIC = 0, LIFE_MADE = 0x6c697665, LIFE_DESTROYED = 0x64656164 };
@@ -68,8 +70,8 @@ _Static_assert(sizeof(struct mutex) <= sizeof(pthread_mutex_t), "a mutex does no
 _Static_assert(sizeof(struct condition) <= sizeof(pthread_cond_t), "a condition variable does not fit");
 
 struct fiber {
-	jmp_buf fresh, context; /* before its first run, and where it stopped */
-	bool prepared, started;
+	jmp_buf fresh, context; /* at the foot of its stack, and where it stopped */
+	bool prepared, started; /* in this process, and in this execution */
 	enum fiber_state state;
 	int priority;
 	const void *condition; /* ON_CONDITION */
@@ -95,7 +97,7 @@ struct trace_entry {
 
 static struct fiber fibers[EXPLORER_THREADS];
 static char stacks[EXPLORER_THREADS][STACK_SIZE] __attribute__((aligned(4096)));
-static ucontext_t start_contexts[EXPLORER_THREADS];
+static jmp_buf stack_prepared;
 static int fiber_count, running, alive;
 
 static struct exploration *exploration; /* NULL: nothing is being explored */
@@ -196,16 +198,14 @@ static void seed_run(uint64_t seed, long run)
 
 static void reschedule(void);
 
-static void fiber_main(int self)
+static void fiber_main(void)
 {
-	struct fiber *fiber = &fibers[self];
+	struct fiber *fiber = &fibers[running];
 
-	_setjmp(fiber->fresh);
-	fiber = &fibers[self];
 	fiber->result = fiber->run(fiber->argument);
 	fiber->state = DONE;
 	alive--;
-	race_release(self, fiber);
+	race_release(running, fiber);
 	reschedule();
 	abort();
 }
@@ -220,19 +220,39 @@ static void switch_to(int from, int to)
 	if (next->started)
 		_longjmp(next->context, 1);
 	next->started = true;
-	if (next->prepared)
-		_longjmp(next->fresh, 1);
-	next->prepared = true;
-	setcontext(&start_contexts[to]);
+	_longjmp(next->fresh, 1);
+}
+
+/*
+ * A stack is made by taking a signal on it, since not every libc has makecontext.  The handler leaves by a jump and so never
+ * returns: its frame stays at the foot of the stack, and each start of the fiber comes back to it.
+ */
+static void enter_stack(int signal)
+{
+	struct fiber *fiber = &fibers[fiber_count];
+
+	(void)signal;
+	fiber->prepared = true;
+	if (_setjmp(fiber->fresh) == 0)
+		_longjmp(stack_prepared, 1);
+	fiber_main();
 }
 
 static void prepare_stack(int i)
 {
-	getcontext(&start_contexts[i]);
-	start_contexts[i].uc_stack.ss_sp = stacks[i];
-	start_contexts[i].uc_stack.ss_size = STACK_SIZE;
-	start_contexts[i].uc_link = NULL;
-	makecontext(&start_contexts[i], (void (*)(void))fiber_main, 1, i);
+	const struct sigaction action = { .sa_handler = enter_stack, .sa_flags = SA_ONSTACK | SA_NODEFER };
+	const stack_t stack = { .ss_sp = stacks[i], .ss_size = STACK_SIZE };
+	struct sigaction action_before;
+	stack_t stack_before;
+
+	sigaltstack(&stack, &stack_before);
+	sigaction(SIGUSR1, &action, &action_before);
+	if (_setjmp(stack_prepared) == 0)
+		raise(SIGUSR1);
+	sigaction(SIGUSR1, &action_before, NULL);
+	sigaltstack(&stack_before, NULL);
+	if (!fibers[i].prepared)
+		abort(); /* the signal is blocked */
 }
 
 static int spawn(void *(*run)(void *), void *argument)
@@ -525,6 +545,13 @@ static int sleepers_list(const pthread_cond_t *object, int *sleepers)
 	return count;
 }
 
+/* Somebody may set it. */
+static void refuse_wall_clock(clockid_t clock)
+{
+	if (clock != CLOCK_MONOTONIC)
+		explorer_fail("a deadline by the wall clock");
+}
+
 /* A woken thread still has to get its mutex. */
 static void wake(int sleeper)
 {
@@ -535,12 +562,13 @@ int __wrap_pthread_cond_init(pthread_cond_t *object, const pthread_condattr_t *a
 {
 	struct condition *condition = (struct condition *)object;
 
-	(void)attributes;
 	heap_check(object, sizeof *object);
 	if (explorer_fails())
 		return ENOMEM;
 	memset(object, 0, sizeof *object);
 	condition->life = LIFE_MADE;
+	if (attributes != NULL)
+		pthread_condattr_getclock(attributes, &condition->clock);
 	live_objects++;
 	return 0;
 }
@@ -593,14 +621,15 @@ int __wrap_pthread_cond_wait(pthread_cond_t *object, pthread_mutex_t *mutex)
 
 int __wrap_pthread_cond_timedwait(pthread_cond_t *object, pthread_mutex_t *mutex, const struct timespec *deadline)
 {
+	refuse_wall_clock(((struct condition *)object)->clock);
 	return wait_until(object, mutex, (int64_t)deadline->tv_sec * NS_PER_S + deadline->tv_nsec);
 }
 
 int __wrap_pthread_cond_clockwait(
     pthread_cond_t *object, pthread_mutex_t *mutex, clockid_t clock, const struct timespec *deadline)
 {
-	(void)clock;
-	return __wrap_pthread_cond_timedwait(object, mutex, deadline);
+	refuse_wall_clock(clock);
+	return wait_until(object, mutex, (int64_t)deadline->tv_sec * NS_PER_S + deadline->tv_nsec);
 }
 
 int __wrap_pthread_cond_signal(pthread_cond_t *object)
@@ -635,13 +664,13 @@ int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, v
 	explorer_point("create", NULL);
 	made = spawn(run, argument);
 	race_fork(running, made);
-	*thread = (pthread_t)made;
+	*thread = (pthread_t)(uintptr_t)made;
 	return 0;
 }
 
 int __wrap_pthread_join(pthread_t thread, void **result)
 {
-	int joined = (int)thread;
+	int joined = (int)(uintptr_t)thread;
 	struct fiber *self;
 
 	explorer_point("join", NULL);
@@ -687,8 +716,8 @@ int __wrap_sched_getaffinity(pid_t pid, size_t size, cpu_set_t *set)
 
 int __wrap_clock_gettime(clockid_t clock, struct timespec *now)
 {
-	(void)clock;
 	explorer_point("clock", NULL);
+	refuse_wall_clock(clock);
 	virtual_now++;
 	now->tv_sec = (time_t)(virtual_now / NS_PER_S);
 	now->tv_nsec = (long)(virtual_now % NS_PER_S);
@@ -760,10 +789,7 @@ static void execute(long run, int range)
 	fibers[0].started = true;
 	if (_setjmp(main_context) != 0)
 		return;
-	if (fibers[0].prepared)
-		_longjmp(fibers[0].fresh, 1);
-	fibers[0].prepared = true;
-	setcontext(&start_contexts[0]);
+	_longjmp(fibers[0].fresh, 1);
 }
 
 /* Moves on to the next list of choices; false when there is none. */

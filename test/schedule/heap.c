@@ -34,6 +34,7 @@ static int live;
 void heap_reset(void)
 {
 	memset(states, NEVER, used);
+	memset(sizes, 0, (used / ALIGNMENT + 1) * sizeof sizes[0]);
 	used = 0;
 	live = 0;
 }
@@ -87,8 +88,11 @@ void *__wrap_aligned_alloc(size_t alignment, size_t size)
 
 void *__wrap_calloc(size_t count, size_t size)
 {
-	void *memory = __wrap_malloc(count * size);
+	void *memory;
 
+	if (size != 0 && count > SIZE_MAX / size)
+		return NULL;
+	memory = __wrap_malloc(count * size);
 	if (memory != NULL)
 		memset(memory, 0, count * size);
 	return memory;
@@ -115,9 +119,12 @@ void __wrap_free(void *memory)
 
 void *__wrap_realloc(void *memory, size_t size)
 {
-	void *moved = __wrap_malloc(size);
+	void *moved;
 	size_t old;
 
+	if (memory != NULL && !in_arena(memory))
+		explorer_fail("realloc of memory that was not allocated %p", memory);
+	moved = __wrap_malloc(size);
 	if (memory == NULL || moved == NULL)
 		return moved;
 	old = sizes[(size_t)((unsigned char *)memory - arena) / ALIGNMENT];

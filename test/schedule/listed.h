@@ -11,6 +11,12 @@
 extern const char *const listed_programs[];
 
 /*
+ * The smallest programs in which bugs of planted.txt show, that are not in the other lists.  For random schedules: some have
+ * too many to try them all.
+ */
+extern const char *const listed_smallest[];
+
+/*
  * Two calls that meet, and all that may come of it: history.h says how an outcome is written, commas separate them.  The last
  * one has no program.
  */

@@ -304,7 +304,7 @@ static bool apply_waiting(union state *state, uint64_t done, const struct operat
 	case DUCT_CLOSED:
 		return apply_closed(state, part);
 	case DUCT_NO_RECEIVERS:
-		return part->is_send && is_unreceived(state, part->channel);
+		return part->is_send && state->closed[part->channel] == 0 && is_unreceived(state, part->channel);
 	case DUCT_CANCELED:
 		return operation->expired || (state->raised & operation->tokens) != 0;
 	case DUCT_NOMEM:
@@ -317,11 +317,12 @@ static bool apply_waiting(union state *state, uint64_t done, const struct operat
 static bool apply_drop(union state *state, const struct operation *operation)
 {
 	const struct part *part = &operation->parts[0];
-	bool discards = (state->discarding[operation->thread] % DISCARDING(1)) != 0;
+	uint8_t discarding = state->discarding[operation->thread];
+	bool discards = discarding > DISCARDING(part->channel) && discarding <= DISCARDING(part->channel) + MAX_CAPACITY;
 
 	if (state->length[part->channel] == 0 || state->queued[part->channel][0] != part->value)
 		return false;
-	if (state->discarding[operation->thread] == CLOSED_AGAIN || !(discards || is_orphaned(state, part->channel)))
+	if (discarding == CLOSED_AGAIN || !(discards || is_orphaned(state, part->channel)))
 		return false;
 	take_first(state, part->channel);
 	return true;
@@ -457,10 +458,19 @@ static bool could_end(const union state *state, uint64_t done, const struct oper
 	return false;
 }
 
+/* The last operation of a batch that has not returned; its buffer may already have settled the status. */
+static bool ends_batch(int i)
+{
+	if (!history[i].may || history[i].returned != LONG_MAX)
+		return false;
+	return i + 1 == history_length || history[i + 1].after != i;
+}
+
+/* Nothing that waits could end, and no batch that has moved all has yet to return. */
 static bool rests(const union state *state, uint64_t done)
 {
 	for (int i = 0; i < history_length; i++)
-		if (is_next(done, i) && could_end(state, done, &history[i]))
+		if (is_done(done, i) ? ends_batch(i) : is_next(done, i) && could_end(state, done, &history[i]))
 			return false;
 	return true;
 }

@@ -4,20 +4,22 @@
 #
 # Whether the explorer finds the bugs of planted.txt: test/schedule/planted.sh [NAME...]
 #
-# Each bug is planted in a copy of lib/ and looked for until it is found: by random programs, with plain memory accesses as
-# points and without, and by the listed programs under all schedules.  Prints for each
+# Each bug is planted in a copy of lib/ and looked for until it is found: in the program that the list gives, then in random
+# programs, with plain memory accesses as points and without, then in the listed programs under all schedules.  Prints for each
 #
 #     found     NAME  what the explorer said of it, by what programs, after how many executions
 #     SURVIVES  NAME
 #
 # and last "N passed, M failed": a bug passes if it is found or, where the list says that it cannot be, if it survives.
-# PROGRAMS, RUNS, SEED, BOUND and MOST (schedules of a listed program) in the environment say how long to look.
+# PROGRAMS, RUNS, SEED, BOUND and MOST (schedules of a listed program) in the environment say how long to look, JOBS in how many
+# processes; LIB and LIST what in.  With SHOW=1 what the explorer says is shown as it is.
 set -e
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
 list=${LIST:-$here/planted.txt}
 CC=${CC:-gcc}
 export CC
+jobs=${JOBS:-$(nproc)}
 work=$(mktemp -d "${TMPDIR:-/tmp}/planted.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 trap 'exit 1' HUP INT TERM
@@ -83,89 +85,117 @@ plant()
 		}' "$list"
 }
 
+# What each source includes, once for all.
+note_needs()
+{
+	for source in "$work"/sound/*.c; do
+		needs=$($CC -MM -D_GNU_SOURCE -I"$root/include" -I"$work/sound" "$source" | tr -d '\\\n')
+		echo "$(basename "$source") $needs "
+	done >"$work/needs"
+}
+
 # The sources that have to be compiled again after changes to the files.
 sources_of()
 {
-	for source in "$work"/lib/*.c; do
-		needed=$($CC -MM -D_GNU_SOURCE -I"$root/include" -I"$work/lib" "$source")
-		for file in "$@"; do
-			case "$needed " in
-			*"/$file "*) basename "$source"; break ;;
-			esac
-		done
-	done
+	for file in "$@"; do
+		sed -n "s,^\\([^ ]*\\) .*/$file .*,\\1,p" "$work/needs"
+	done | sort -u
 }
 
 # Runs the explorer until its first failure: "0 EXECUTIONS" if there is none, else "1 EXECUTIONS MESSAGE".
 look()
 {
-	{ "$work/out/programs" "$@" 2>&1 && echo ENDED || echo "ENDED $?"; } | awk '
+	{ "$mine/out/programs" "$@" 2>&1 && echo ENDED || echo "ENDED $?"; } >"$mine/said"
+	[ -z "$SHOW" ] || cat "$mine/said" >&2
+	awk '
 		/ schedules of at most / { for (i = 2; i <= NF; i++) if ($i == "schedules") executions += $(i - 1) }
-		/^[0-9]+ executions, / { executions = $1 }
+		/^[0-9]+ executions, / && !listed { executions = $1 }
 		/Assertion/ { message = $0; sub(/.*Assertion/, "assertion", message) }
 		/^FAILED: / && message == "" { message = substr($0, 9); gsub(/( at)? \(?(pc )?0x[0-9a-f]+\)?/, "", message) }
 		/^ENDED [0-9]/ && message == "" { message = "ended with status " $2 }
-		/^FAILED: / && listed { exit }
 		/FAILED$/ { listed = 1 }
-		END { print (message != "") + 0, executions + 0, message }'
+		END { print (message != "") + 0, executions + 0, message }' "$mine/said"
 }
 
-# Looks in all ways, one after the other.
+# One way to look: NAME POINTS ARGUMENTS...  Prints what was found.
+look_by()
+{
+	way=$1
+	DUCT_PLAIN_POINTS=$2
+	export DUCT_PLAIN_POINTS
+	shift 2
+	result=$(look "$@")
+	rest=${result#* }
+	total=$((total + ${rest%% *}))
+	case $result in
+	1*) found="${rest#* } ($way, $total executions)" ;;
+	esac
+}
+
+# Looks in all ways, one after the other, for the bug that has a program of its own or none.
 hunt()
 {
-	total=0
-	for way in 'random 1' 'random 0' exhaustive; do
-		case $way in
-		random*)
-			DUCT_PLAIN_POINTS=${way#random } && export DUCT_PLAIN_POINTS
-			result=$(look random "${PROGRAMS:-3000}" "${RUNS:-50}" "${SEED:-1}")
-			;;
-		*)
-			unset DUCT_PLAIN_POINTS
-			result=$(look exhaustive "${BOUND:-2}" "${MOST:-20000}")
-			;;
-		esac
-		rest=${result#* }
-		executions=${rest%% *}
-		total=$((total + executions))
-		case $result in
-		1*)
-			echo "${rest#* } ($way, $total executions)"
-			return
-			;;
-		esac
-	done
-	echo "survived $total executions" >&2
+	total=0 found=
+	if [ -n "$1" ]; then
+		look_by 'its program' 1 random-of "$1" 4000 "${SEED:-1}"
+		[ -n "$found" ] || look_by 'its program, no plain points' 0 random-of "$1" 4000 "${SEED:-1}"
+		[ -n "$found" ] || look_by 'its program, exhaustive' 0 exhaustive "${BOUND:-2}" 100000 "$1"
+	fi
+	[ -n "$found" ] || look_by random 1 random "${PROGRAMS:-3000}" "${RUNS:-50}" "${SEED:-1}"
+	[ -n "$found" ] || look_by 'random, no plain points' 0 random "${PROGRAMS:-3000}" "${RUNS:-50}" "${SEED:-1}"
+	[ -n "$found" ] || look_by exhaustive 0 exhaustive "${BOUND:-2}" "${MOST:-20000}"
 }
 
 try()
 {
-	rm -rf "${work:?}/lib" "${work:?}/out"
-	cp -R "$work/sound" "$work/lib"
-	cp -R "$work/base" "$work/out"
-	changed=$(plant "$1" "$work/lib") || return 1
+	rm -rf "${mine:?}/lib" "${mine:?}/out"
+	cp -R "$work/sound" "$mine/lib"
+	cp -R "$work/base" "$mine/out"
+	changed=$(plant "$1" "$mine/lib") || return 1
 	# shellcheck disable=SC2046,SC2086
-	ONLY=$(sources_of $changed) "$here/build.sh" "$work/lib" "$work/out" -w $(note "$1" with) || return 1
+	ONLY=$(sources_of $changed) "$here/build.sh" "$mine/lib" "$mine/out" -w $(note "$1" with) || return 1
 	excuse=$(note "$1" survives)
-	how=$(hunt)
-	if [ -n "$how" ]; then
-		printf 'found     %-40s %s%s\n' "$1" "$how" "${excuse:+ THOUGH IT CANNOT BE}"
+	hunt "$(note "$1" program)"
+	if [ -n "$found" ]; then
+		printf 'found     %-40s %s%s\n' "$1" "$found" "${excuse:+ THOUGH IT CANNOT BE}"
+		echo "$1" >>"$mine/found"
 	else
-		printf 'SURVIVES  %-40s %s\n' "$1" "$excuse"
+		printf 'SURVIVES  %-40s %s\n' "$1" "${excuse:-for $total executions}"
+		[ -z "$excuse" ] || echo "$1" >>"$mine/excused"
 	fi
-	[ -n "$how$excuse" ] && { [ -z "$how" ] || [ -z "$excuse" ]; }
+	[ -n "$found$excuse" ] && { [ -z "$found" ] || [ -z "$excuse" ]; }
+}
+
+# Tries every name of the list whose turn it is: each JOBS-th.
+work_through()
+{
+	mine=$work/$1
+	mkdir "$mine"
+	touch "$mine/found" "$mine/excused"
+	turn=0
+	while read -r name; do
+		turn=$((turn + 1))
+		[ $((turn % jobs)) -eq "$1" ] || continue
+		verdict=passed
+		try "$name" || verdict=failed
+		echo "$verdict" >>"$work/results"
+	done
 }
 
 cp -R "${LIB:-$root/lib}" "$work/sound" # lest it changes meanwhile
 "$here/build.sh" "$work/sound" "$work/base"
-passed=0 failed=0
-# shellcheck disable=SC2048
+note_needs
 for name in ${*:-$(names)}; do
-	if try "$name"; then
-		passed=$((passed + 1))
-	else
-		failed=$((failed + 1))
-	fi
+	echo "$name"
+done >"$work/names"
+job=0
+while [ "$job" -lt "$jobs" ]; do
+	work_through "$job" <"$work/names" &
+	job=$((job + 1))
 done
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ]
+wait
+failed=$(grep -c failed "$work/results" || :)
+echo "summary: $(cat "$work"/*/found | wc -l) of $(wc -l <"$work/names") planted bugs found," \
+	"$(cat "$work"/*/excused | wc -l) cannot be"
+echo "$(grep -c passed "$work/results" || :) passed, $failed failed"
+[ "$failed" -eq 0 ] && [ "$(wc -l <"$work/results")" -eq "$(wc -l <"$work/names")" ]

@@ -6,10 +6,12 @@
  *
  *     programs random PROGRAMS RUNS SEED               so many random programs, each under so many schedules
  *     programs random-of TEXT RUNS SEED                one program under random schedules
+ *     programs random-listed RUNS SEED                 each listed program, and the smallest, under random schedules
  *     programs replay TEXT SEED KIND RUN RANGE         one execution of those again, with its last steps
  *     programs exhaustive BOUND [MAX [TEXT]]           the listed programs, or one, under all schedules with at most BOUND
  *                                                      preemptions, or the first MAX of them
- *     programs outcomes BOUND [MAX]                    the same for the listed pairs: is what they reach what is documented?
+ *     programs outcomes BOUND [MAX]                    the same for the listed pairs, with one preemption less where there is
+ *                                                      more than two calls: is what they reach what is documented?
  *
  * program.h says how a program is written down.  Half of the random runs draw each step's thread, half are PCT.  Plain memory
  * accesses are points of random schedules, not of exhaustive ones; DUCT_PLAIN_POINTS=0 or 1 in the environment says otherwise.
@@ -189,20 +191,40 @@ static int random_main(long programs, long runs, uint64_t base)
 	return print_totals(began, number - failed, failed);
 }
 
-static int random_of_main(const char *text, long runs, uint64_t seed)
+/* Runs the program; false, and what happened, if it fails. */
+static bool run_random(const char *text, long runs, uint64_t seed)
 {
-	double began = seconds_now();
 	struct exploration exploration;
 	long kind;
 
 	if (!parse(text))
-		return 2;
+		return false;
 	kind = run_kinds(&exploration, seed, runs);
-	if (kind < KINDS) {
-		print_failure("FAILED", &exploration);
-		print_again(&exploration, kind);
-	}
-	return print_totals(began, kind == KINDS, kind < KINDS);
+	if (kind == KINDS)
+		return true;
+	print_failure("FAILED", &exploration);
+	print_again(&exploration, kind);
+	return false;
+}
+
+static int random_of_main(const char *text, long runs, uint64_t seed)
+{
+	double began = seconds_now();
+	bool passed = run_random(text, runs, seed);
+
+	return print_totals(began, passed, !passed);
+}
+
+static int random_listed_main(long runs, uint64_t seed)
+{
+	double began = seconds_now();
+	int passed = 0, failed = 0;
+
+	for (int i = 0; listed_programs[i] != NULL; i++)
+		run_random(listed_programs[i], runs, seed) ? passed++ : failed++;
+	for (int i = 0; listed_smallest[i] != NULL; i++)
+		run_random(listed_smallest[i], runs, seed) ? passed++ : failed++;
+	return print_totals(began, passed, failed);
 }
 
 static int replay_main(const char *text, uint64_t seed, long kind, long first_run, int range)
@@ -295,15 +317,30 @@ static int exhaustive_main(int bound, long max, const char *text)
 	return print_totals(began, passed, failed);
 }
 
+/* Where only two calls meet, it can look deeper. */
+static int bound_of_pair(const char *text, int bound)
+{
+	int calls = 0;
+
+	if (!parse(text))
+		return 0;
+	for (int i = 0; i < program_current.thread_count; i++)
+		calls += program_current.step_count[i];
+	return calls > 2 ? bound - 1 : bound;
+}
+
 static int outcomes_main(int bound, long max)
 {
 	double began = seconds_now();
 	int passed = 0, failed = 0;
 
 	race_points = false;
-	for (int i = 0; listed_pairs[i].program != NULL; i++)
+	for (int i = 0; listed_pairs[i].program != NULL; i++) {
+		const char *text = listed_pairs[i].program;
+
 		if (is_mine(i))
-			run_exhaustive(listed_pairs[i].program, bound, max, listed_pairs[i].outcomes) ? passed++ : failed++;
+			run_exhaustive(text, bound_of_pair(text, bound), max, listed_pairs[i].outcomes) ? passed++ : failed++;
+	}
 	return print_totals(began, passed, failed);
 }
 
@@ -317,13 +354,15 @@ int main(int argc, char **argv)
 		return random_main(atol(argv[2]), atol(argv[3]), strtoull(argv[4], NULL, 10));
 	if (strcmp(what, "random-of") == 0 && argc == 5)
 		return random_of_main(argv[2], atol(argv[3]), strtoull(argv[4], NULL, 10));
+	if (strcmp(what, "random-listed") == 0 && argc == 4)
+		return random_listed_main(atol(argv[2]), strtoull(argv[3], NULL, 10));
 	if (strcmp(what, "replay") == 0 && argc == 7)
 		return replay_main(argv[2], strtoull(argv[3], NULL, 10), atol(argv[4]), atol(argv[5]), atoi(argv[6]));
 	if (strcmp(what, "exhaustive") == 0 && argc >= 3 && argc <= 5)
 		return exhaustive_main(atoi(argv[2]), argc > 3 ? atol(argv[3]) : MAX_SCHEDULES, argc > 4 ? argv[4] : NULL);
 	if (strcmp(what, "outcomes") == 0 && argc >= 3 && argc <= 4)
 		return outcomes_main(atoi(argv[2]), argc > 3 ? atol(argv[3]) : MAX_SCHEDULES);
-	fprintf(stderr, "usage: programs random PROGRAMS RUNS SEED | random-of TEXT RUNS SEED |\n"
+	fprintf(stderr, "usage: programs random PROGRAMS RUNS SEED | random-of TEXT RUNS SEED | random-listed RUNS SEED |\n"
 			"    replay TEXT SEED KIND RUN RANGE | exhaustive BOUND [MAX [TEXT]] | outcomes BOUND [MAX]\n");
 	return 2;
 }

@@ -7,7 +7,7 @@
  * Every plain access and every atomic of the code under test comes here first.  Each is a point of the explorer, and a
  * detector with vector clocks reports two accesses of the same bytes, one of them a write, that nothing orders: neither a
  * mutex, nor a release that an acquire read, nor the start or end of a thread.  So a missing release is found though the
- * executions themselves are sequentially consistent.
+ * executions themselves are sequentially consistent.  Atomics do not race with each other, but with plain accesses they do.
  *
  * Memory is kept by words of four bytes, since most accesses are of whole ones.  The first access to a part of a word splits
  * it: from then on each of its bytes has clocks of its own, for neighbours that shared one would report races that are none.
@@ -38,6 +38,8 @@ struct cell {
 	unsigned execution;                                         /* in use only if this one */
 	bool split;                                                 /* a word whose bytes have cells of their own */
 	uint16_t written[EXPLORER_THREADS], read[EXPLORER_THREADS]; /* each thread's clock at its last access; 0: none */
+	uint16_t stored[EXPLORER_THREADS],
+	    loaded[EXPLORER_THREADS]; /* the same, of atomics, which do not race among themselves */
 };
 
 struct object {
@@ -134,25 +136,42 @@ static struct cell *cell_at(uint64_t key)
 	return &cells[i];
 }
 
-static void report(uintptr_t address, bool write, const void *pc, int other, bool other_write)
+/* What touches memory: plain or atomic, and whether it writes. */
+struct access {
+	bool write, atomic;
+	const void *pc;
+};
+
+static void report(uintptr_t address, const struct access *access, int other, const char *what)
 {
-	explorer_fail("data race at %p: %s by T%d (pc %p), %s by T%d", (void *)address, write ? "write" : "read",
-	    explorer_self(), pc, other_write ? "write" : "read", other);
+	explorer_fail("data race at %p: %s%s by T%d (pc %p), %s by T%d", (void *)address, access->atomic ? "atomic " : "",
+	    access->write ? "write" : "read", explorer_self(), access->pc, what, other);
 }
 
-static void cell_access(struct cell *cell, uintptr_t address, bool write, const void *pc)
+static void cell_access(struct cell *cell, uintptr_t address, const struct access *access)
 {
 	int self = explorer_self(), threads = explorer_threads();
+	uint16_t *clock;
 
 	for (int i = 0; i < threads; i++) {
+		unsigned seen = clocks[self][i];
+
 		if (i == self)
 			continue;
-		if (cell->written[i] > clocks[self][i])
-			report(address, write, pc, i, true);
-		if (write && cell->read[i] > clocks[self][i])
-			report(address, write, pc, i, false);
+		if (cell->written[i] > seen)
+			report(address, access, i, "write");
+		if (access->write && cell->read[i] > seen)
+			report(address, access, i, "read");
+		if (!access->atomic && cell->stored[i] > seen)
+			report(address, access, i, "atomic write");
+		if (!access->atomic && access->write && cell->loaded[i] > seen)
+			report(address, access, i, "atomic read");
 	}
-	(write ? cell->written : cell->read)[self] = (uint16_t)clocks[self][self];
+	if (access->atomic)
+		clock = access->write ? cell->stored : cell->loaded;
+	else
+		clock = access->write ? cell->written : cell->read;
+	clock[self] = (uint16_t)clocks[self][self];
 }
 
 static void split(struct cell *word, uintptr_t address)
@@ -163,25 +182,27 @@ static void split(struct cell *word, uintptr_t address)
 
 		memcpy(byte->written, word->written, sizeof byte->written);
 		memcpy(byte->read, word->read, sizeof byte->read);
+		memcpy(byte->stored, word->stored, sizeof byte->stored);
+		memcpy(byte->loaded, word->loaded, sizeof byte->loaded);
 	}
 }
 
 /* Bytes from first up to last of the word. */
-static void word_access(uintptr_t address, unsigned first, unsigned last, bool write, const void *pc)
+static void word_access(uintptr_t address, unsigned first, unsigned last, const struct access *access)
 {
 	struct cell *word = cell_at(word_key(address));
 
 	if (!word->split && first == 0 && last == 4) {
-		cell_access(word, address, write, pc);
+		cell_access(word, address, access);
 		return;
 	}
 	if (!word->split)
 		split(word, address);
 	for (unsigned i = first; i < last; i++)
-		cell_access(cell_at(byte_key(address + i)), address + i, write, pc);
+		cell_access(cell_at(byte_key(address + i)), address + i, access);
 }
 
-static void access_range(const void *memory, size_t size, bool write, const void *pc)
+static void access_range(const void *memory, size_t size, const struct access *access)
 {
 	uintptr_t begin = (uintptr_t)memory, end = begin + size;
 
@@ -192,7 +213,7 @@ static void access_range(const void *memory, size_t size, bool write, const void
 		unsigned first = address < begin ? (unsigned)(begin - address) : 0;
 		unsigned last = end - address < 4 ? (unsigned)(end - address) : 4;
 
-		word_access(address, first, last, write, pc);
+		word_access(address, first, last, access);
 	}
 }
 
@@ -202,12 +223,12 @@ static void access_at_point(const void *memory, size_t size, bool write, const v
 		return; /* thread-local, but fibers share it */
 	if (race_points)
 		explorer_point(write ? "write" : "read", memory);
-	access_range(memory, size, write, pc);
+	access_range(memory, size, &(struct access){ .write = write, .pc = pc });
 }
 
 void race_free(const void *memory, size_t size, const void *pc)
 {
-	access_range(memory, size, true, pc);
+	access_range(memory, size, &(struct access){ .write = true, .pc = pc });
 }
 
 #define CALLER __builtin_return_address(0)
@@ -318,20 +339,25 @@ static bool releases(int order)
 	return order != __ATOMIC_RELAXED && order != __ATOMIC_ACQUIRE && order != __ATOMIC_CONSUME;
 }
 
-static void atomic_load(const volatile void *address, size_t size, int order)
+static void atomic_access(const void *address, size_t size, bool write, const void *pc)
+{
+	access_range(address, size, &(struct access){ .write = write, .atomic = true, .pc = pc });
+}
+
+static void atomic_load(const volatile void *address, size_t size, int order, const void *pc)
 {
 	explorer_point("load", (const void *)address);
-	heap_check((const void *)address, size);
+	atomic_access((const void *)address, size, false, pc);
 	if (acquires(order))
 		race_acquire(explorer_self(), (const void *)address);
 }
 
-static void atomic_store(const volatile void *address, size_t size, int order)
+static void atomic_store(const volatile void *address, size_t size, int order, const void *pc)
 {
 	struct object *object;
 
 	explorer_point("store", (const void *)address);
-	heap_check((const void *)address, size);
+	atomic_access((const void *)address, size, true, pc);
 	object = object_at((const void *)address);
 	memset(object->clock, 0, sizeof object->clock);
 	if (releases(order))
@@ -346,10 +372,10 @@ static void order_modify(const void *address, int order)
 		race_release(explorer_self(), address);
 }
 
-static void atomic_modify(const volatile void *address, size_t size, int order, const char *what)
+static void atomic_modify(const volatile void *address, size_t size, int order, const char *what, const void *pc)
 {
 	explorer_point(what, (const void *)address);
-	heap_check((const void *)address, size);
+	atomic_access((const void *)address, size, true, pc);
 	order_modify((const void *)address, order);
 }
 
@@ -357,7 +383,7 @@ static void atomic_modify(const volatile void *address, size_t size, int order, 
 	type_ __tsan_atomic##bits_##_##name_(volatile type_ *at, type_ value, int order) \
 	{ \
 		type_ old; \
-		atomic_modify(at, sizeof *at, order, #name_); \
+		atomic_modify(at, sizeof *at, order, #name_, CALLER); \
 		old = *at; \
 		*at = (type_)(new_); \
 		return old; \
@@ -366,12 +392,12 @@ static void atomic_modify(const volatile void *address, size_t size, int order, 
 #define ATOMIC(bits_, type_) \
 	type_ __tsan_atomic##bits_##_load(const volatile type_ *at, int order) \
 	{ \
-		atomic_load(at, sizeof *at, order); \
+		atomic_load(at, sizeof *at, order, CALLER); \
 		return *at; \
 	} \
 	void __tsan_atomic##bits_##_store(volatile type_ *at, type_ value, int order) \
 	{ \
-		atomic_store(at, sizeof *at, order); \
+		atomic_store(at, sizeof *at, order, CALLER); \
 		*at = value; \
 	} \
 	ATOMIC_MODIFY(bits_, type_, exchange, value) \
@@ -384,7 +410,7 @@ static void atomic_modify(const volatile void *address, size_t size, int order, 
 	    volatile type_ *at, type_ *expected, type_ value, int order, int failure_order) \
 	{ \
 		explorer_point("compare_exchange", (const void *)at); \
-		heap_check((const void *)at, sizeof *at); \
+		atomic_access((const void *)at, sizeof *at, *at == *expected, CALLER); \
 		if (*at == *expected) { \
 			order_modify((const void *)at, order); \
 			*at = value; \
