@@ -9,7 +9,7 @@
  * the channels are closed and drained.  The number and the sum of the messages that the library said to have sent must be
  * those that it said to have received.
  *
- *     stress_mix [messages of each sender [seconds until the alarm]]
+ *     stress_mix [messages of each sender [seconds until the alarm [seed]]]
  */
 #include "harness.h"
 
@@ -331,6 +331,7 @@ int main(int argc, char **argv)
 	struct worker workers[SENDERS + RECEIVERS] = { { 0 } };
 	long sent = 0, received = 0, gave_ups = 0;
 	uint64_t difference = 0;
+	uint32_t seed = argc > 3 ? (uint32_t)strtoul(argv[3], NULL, 10) : 0;
 	pthread_t canceler;
 	bool passed;
 
@@ -339,7 +340,8 @@ int main(int argc, char **argv)
 	open_channels();
 	CHECK(pthread_create(&canceler, NULL, run_canceler, NULL) == 0);
 	for (uint32_t k = 0; k < SENDERS + RECEIVERS; k++) {
-		workers[k].random = k * 77777 + 1;
+		workers[k].random = seed * 1000003 + k * 77777 + 1;
+		workers[k].random += workers[k].random == 0; /* which would stay */
 		CHECK(pthread_create(&workers[k].thread, NULL, k < SENDERS ? run_sender : run_receiver, &workers[k]) == 0);
 	}
 	for (int k = 0; k < SENDERS; k++)
