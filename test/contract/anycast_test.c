@@ -297,6 +297,21 @@ TEST(describe, is_cut_like_snprintf, 5)
 	}
 }
 
+/* It ends with what has become of the channel. */
+TEST(describe, tells_whether_it_is_closed, 5)
+{
+	duct_channel *channel;
+	char line[200];
+
+	CHECK_STATUS(duct_anycast_new(&channel, 4, 1, NULL), DUCT_OK);
+	CHECK(duct_channel_describe(channel, line, sizeof line) == strlen(line));
+	CHECK(strcmp(line + strlen(line) - 6, ", open") == 0);
+	duct_channel_close(channel, 7);
+	CHECK(duct_channel_describe(channel, line, sizeof line) == strlen(line));
+	CHECK(strcmp(line + strlen(line) - 12, ", closed (7)") == 0);
+	duct_channel_free(channel);
+}
+
 /* No channel has an empty line for its description, as far as there is room for one. */
 TEST(describe, of_null_is_an_empty_line, 5)
 {

@@ -253,7 +253,7 @@ TEST(signal, does_not_move_a_deadline, 10)
 	test_pair_free(&call.pair);
 }
 
-/* ---- errno ------------------------------------------------------------------------------------------------------------- */
+/* ---- What is a thread's own ------------------------------------------------------------------------------------------- */
 
 /* What a drop hook sets is the caller's own doing; this one sets nothing. */
 static void ignore_message(void *message, void *context)
@@ -262,17 +262,34 @@ static void ignore_message(void *message, void *context)
 	(void)context;
 }
 
-#define LEAVES_ERRNO(call_) \
+static void *allocate_from_heap(size_t size, void *context)
+{
+	(void)context;
+	return malloc(size);
+}
+
+static void release_to_heap(void *memory, void *context)
+{
+	(void)context;
+	free(memory);
+}
+
+/* The call leaves errno and the thread's cancelability as they were. */
+#define LEAVES_THREAD(call_) \
 	do { \
+		int state_; \
+\
 		errno = EDOM; \
 		call_; \
 		CHECK(errno == EDOM); \
+		CHECK(pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, &state_) == 0 && state_ == PTHREAD_CANCEL_ENABLE); \
 	} while (0)
 
-/* No call sets errno, whether it succeeds, fails or waits in vain. */
-TEST(error_number, is_left_alone, 5)
+/* No call sets errno, or keeps cancellation from the thread, whether it succeeds, fails or waits in vain. */
+TEST(thread_state, is_left_alone, 5)
 {
-	duct_channel *channel, *channel_clone;
+	const duct_allocator heap = { .allocate = allocate_from_heap, .release = release_to_heap };
+	duct_channel *channel, *channel_clone, *hooked;
 	duct_sender *tx, *tx_clone;
 	duct_receiver *rx, *rx_clone;
 	duct_cancel *cancel, *cancel_clone;
@@ -281,54 +298,56 @@ TEST(error_number, is_left_alone, 5)
 	size_t count;
 	char line[100];
 
-	LEAVES_ERRNO(CHECK_STATUS(duct_anycast_new(&channel, 4, 1, DUCT_OPTIONS(.drop = ignore_message)), DUCT_OK));
-	LEAVES_ERRNO(CHECK_STATUS(duct_anycast_new(&channel, SIZE_MAX, 8, NULL), DUCT_INVALID));
-	LEAVES_ERRNO(CHECK_STATUS(duct_channel_clone(channel, &channel_clone), DUCT_OK));
-	LEAVES_ERRNO(CHECK_STATUS(duct_sender_new(channel, &tx), DUCT_OK));
-	LEAVES_ERRNO(CHECK_STATUS(duct_receiver_new(channel, &rx), DUCT_OK));
-	LEAVES_ERRNO(CHECK_STATUS(duct_sender_clone(tx, &tx_clone), DUCT_OK));
-	LEAVES_ERRNO(CHECK_STATUS(duct_receiver_clone(rx, &rx_clone), DUCT_OK));
-	LEAVES_ERRNO(CHECK_STATUS(duct_cancel_new(&cancel, NULL, DUCT_FOREVER), DUCT_OK));
-	LEAVES_ERRNO(CHECK_STATUS(duct_cancel_clone(cancel, &cancel_clone), DUCT_OK));
+	LEAVES_THREAD(CHECK_STATUS(duct_anycast_new(&channel, 4, 1, DUCT_OPTIONS(.drop = ignore_message)), DUCT_OK));
+	LEAVES_THREAD(CHECK_STATUS(duct_anycast_new(&channel, SIZE_MAX, 8, NULL), DUCT_INVALID));
+	LEAVES_THREAD(CHECK_STATUS(duct_anycast_new(&hooked, 4, 1, DUCT_OPTIONS(.allocator = &heap)), DUCT_OK));
+	LEAVES_THREAD(duct_channel_free(hooked));
+	LEAVES_THREAD(CHECK_STATUS(duct_channel_clone(channel, &channel_clone), DUCT_OK));
+	LEAVES_THREAD(CHECK_STATUS(duct_sender_new(channel, &tx), DUCT_OK));
+	LEAVES_THREAD(CHECK_STATUS(duct_receiver_new(channel, &rx), DUCT_OK));
+	LEAVES_THREAD(CHECK_STATUS(duct_sender_clone(tx, &tx_clone), DUCT_OK));
+	LEAVES_THREAD(CHECK_STATUS(duct_receiver_clone(rx, &rx_clone), DUCT_OK));
+	LEAVES_THREAD(CHECK_STATUS(duct_cancel_new(&cancel, NULL, DUCT_FOREVER), DUCT_OK));
+	LEAVES_THREAD(CHECK_STATUS(duct_cancel_clone(cancel, &cancel_clone), DUCT_OK));
 	cases[0].receiver = rx;
-	LEAVES_ERRNO(CHECK_STATUS(duct_try_recv(rx, &message), DUCT_EMPTY));
-	LEAVES_ERRNO(CHECK_STATUS(duct_recv_until(rx, &message, duct_after_ms(1), NULL), DUCT_TIMEDOUT));
-	LEAVES_ERRNO(CHECK_STATUS(duct_receiver_wait(rx, duct_after_ms(1), cancel), DUCT_TIMEDOUT));
-	LEAVES_ERRNO(CHECK_STATUS(duct_select_until(cases, 1, &count, DUCT_FAIR, duct_after_ms(1), NULL), DUCT_TIMEDOUT));
-	LEAVES_ERRNO(CHECK_STATUS(duct_send(tx, &message), DUCT_OK));
-	LEAVES_ERRNO(CHECK_STATUS(duct_try_send(tx, &message), DUCT_FULL));
-	LEAVES_ERRNO(CHECK_STATUS(duct_send_until(tx, &message, duct_after_ms(1), NULL), DUCT_TIMEDOUT));
-	LEAVES_ERRNO(CHECK_STATUS(duct_send_many(tx, &message, 1, &count, duct_after_ms(1), NULL), DUCT_TIMEDOUT));
-	LEAVES_ERRNO(CHECK_STATUS(duct_recv_many(rx, &message, 0, 1, &count, 0, NULL), DUCT_OK));
-	LEAVES_ERRNO(CHECK_STATUS(duct_send(tx, &message), DUCT_OK));
-	LEAVES_ERRNO(CHECK_STATUS(duct_channel_discard(channel, &count), DUCT_OK));
-	LEAVES_ERRNO(CHECK(duct_channel_describe(channel, line, sizeof line) > 0));
-	LEAVES_ERRNO(CHECK(duct_strerror((duct_status)999) != NULL));
-	LEAVES_ERRNO(duct_cancel_raise(cancel));
-	LEAVES_ERRNO(CHECK_STATUS(duct_recv_until(rx, &message, DUCT_FOREVER, cancel), DUCT_CANCELED));
-	LEAVES_ERRNO(duct_channel_close(channel, 1));
-	LEAVES_ERRNO(CHECK_STATUS(duct_recv(rx, &message), DUCT_CLOSED));
-	LEAVES_ERRNO(duct_sender_close(tx));
-	LEAVES_ERRNO(duct_receiver_close(rx));
-	LEAVES_ERRNO(duct_cancel_free(cancel));
-	LEAVES_ERRNO(duct_cancel_free(cancel_clone));
-	LEAVES_ERRNO(duct_sender_free(tx));
-	LEAVES_ERRNO(duct_sender_free(tx_clone));
-	LEAVES_ERRNO(duct_receiver_free(rx));
-	LEAVES_ERRNO(duct_receiver_free(rx_clone));
-	LEAVES_ERRNO(duct_channel_free(channel_clone));
-	LEAVES_ERRNO(duct_channel_free(channel));
+	LEAVES_THREAD(CHECK_STATUS(duct_try_recv(rx, &message), DUCT_EMPTY));
+	LEAVES_THREAD(CHECK_STATUS(duct_recv_until(rx, &message, duct_after_ms(1), NULL), DUCT_TIMEDOUT));
+	LEAVES_THREAD(CHECK_STATUS(duct_receiver_wait(rx, duct_after_ms(1), cancel), DUCT_TIMEDOUT));
+	LEAVES_THREAD(CHECK_STATUS(duct_select_until(cases, 1, &count, DUCT_FAIR, duct_after_ms(1), NULL), DUCT_TIMEDOUT));
+	LEAVES_THREAD(CHECK_STATUS(duct_send(tx, &message), DUCT_OK));
+	LEAVES_THREAD(CHECK_STATUS(duct_try_send(tx, &message), DUCT_FULL));
+	LEAVES_THREAD(CHECK_STATUS(duct_send_until(tx, &message, duct_after_ms(1), NULL), DUCT_TIMEDOUT));
+	LEAVES_THREAD(CHECK_STATUS(duct_send_many(tx, &message, 1, &count, duct_after_ms(1), NULL), DUCT_TIMEDOUT));
+	LEAVES_THREAD(CHECK_STATUS(duct_recv_many(rx, &message, 0, 1, &count, 0, NULL), DUCT_OK));
+	LEAVES_THREAD(CHECK_STATUS(duct_send(tx, &message), DUCT_OK));
+	LEAVES_THREAD(CHECK_STATUS(duct_channel_discard(channel, &count), DUCT_OK));
+	LEAVES_THREAD(CHECK(duct_channel_describe(channel, line, sizeof line) > 0));
+	LEAVES_THREAD(CHECK(duct_strerror((duct_status)999) != NULL));
+	LEAVES_THREAD(duct_cancel_raise(cancel));
+	LEAVES_THREAD(CHECK_STATUS(duct_recv_until(rx, &message, DUCT_FOREVER, cancel), DUCT_CANCELED));
+	LEAVES_THREAD(duct_channel_close(channel, 1));
+	LEAVES_THREAD(CHECK_STATUS(duct_recv(rx, &message), DUCT_CLOSED));
+	LEAVES_THREAD(duct_sender_close(tx));
+	LEAVES_THREAD(duct_receiver_close(rx));
+	LEAVES_THREAD(duct_cancel_free(cancel));
+	LEAVES_THREAD(duct_cancel_free(cancel_clone));
+	LEAVES_THREAD(duct_sender_free(tx));
+	LEAVES_THREAD(duct_sender_free(tx_clone));
+	LEAVES_THREAD(duct_receiver_free(rx));
+	LEAVES_THREAD(duct_receiver_free(rx_clone));
+	LEAVES_THREAD(duct_channel_free(channel_clone));
+	LEAVES_THREAD(duct_channel_free(channel));
 }
 
 #if SIZE_MAX > UINT32_MAX
 /* Nor does a call that could not have its memory, whatever malloc does. */
-TEST(error_number, is_left_alone_without_memory, 5)
+TEST(thread_state, is_left_alone_without_memory, 5)
 {
 	duct_channel *channel = NULL;
 
 	if (TEST_SANITIZED) /* which stops a program that asks for far too much memory */
 		return;
-	LEAVES_ERRNO(CHECK_STATUS(duct_anycast_new(&channel, (size_t)1 << 40, 1 << 20, NULL), DUCT_NOMEM));
+	LEAVES_THREAD(CHECK_STATUS(duct_anycast_new(&channel, (size_t)1 << 40, 1 << 20, NULL), DUCT_NOMEM));
 	CHECK(channel == NULL);
 }
 #endif

@@ -145,6 +145,17 @@ TEST(select_null_case, alone_is_not_ready, 10)
 	CHECK(chosen == NOT_CHOSEN);
 }
 
+/* What status an empty case has from earlier does not make it one that has ended. */
+TEST(select_empty_case, has_no_end, 10)
+{
+	duct_case unused[1] = { { NULL, NULL, NULL, DUCT_CLOSED } };
+	size_t chosen = NOT_CHOSEN;
+
+	CHECK_STATUS(duct_try_select(unused, 1, &chosen), DUCT_EMPTY);
+	CHECK_STATUS(duct_select_until(unused, 1, &chosen, DUCT_FAIR, duct_after_ms(1), NULL), DUCT_TIMEDOUT);
+	CHECK(chosen == NOT_CHOSEN);
+}
+
 /* No cases at all are like NULL cases only; the array may then be NULL. */
 TEST(select_empty_list, behaves_like_null_cases, 10)
 {
@@ -475,6 +486,12 @@ TEST(select_count, of_16_cases, 10)
 TEST(select_count, of_17_cases, 10)
 {
 	check_wide(17);
+}
+
+/* The most that find room on the stack, if there is no token. */
+TEST(select_count, of_20_cases, 10)
+{
+	check_wide(20);
 }
 
 TEST(select_count, of_1000_cases, 20)
@@ -813,21 +830,24 @@ TEST(select_order, fair_serves_all_of_ten, 10)
 	struct test_pair p[10];
 	int in;
 	duct_case cases[10];
-	size_t chosen, hits[10] = { 0 };
+	size_t chosen, hits[2][10] = { 0 };
 
 	for (int k = 0; k < 10; k++) {
 		p[k] = test_pair_new(sizeof(int), 1);
 		cases[k] = (duct_case)DUCT_RECV(p[k].rx, &in);
 		put(&p[k], k);
 	}
-	for (int i = 0; i < 10000; i++) {
-		CHECK_STATUS(duct_select(cases, 10, &chosen), DUCT_OK);
+	for (int i = 0; i < 20000; i++) {
+		if (i % 2 == 0)
+			CHECK_STATUS(duct_select(cases, 10, &chosen), DUCT_OK);
+		else
+			CHECK_STATUS(duct_select_until(cases, 10, &chosen, DUCT_FAIR, DUCT_FOREVER, NULL), DUCT_OK);
 		CHECK(in == (int)chosen);
-		hits[chosen]++;
+		hits[i % 2][chosen]++;
 		put(&p[chosen], in);
 	}
 	for (int k = 0; k < 10; k++) {
-		CHECK(hits[k] >= 500);
+		CHECK(hits[0][k] >= 500 && hits[1][k] >= 500);
 		test_pair_free(&p[k]);
 	}
 }

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -16,6 +17,10 @@ static _Thread_local atomic_int *hold_yield, *hold_fault;
 static _Thread_local long calls, failing;
 static _Thread_local bool inside;
 static atomic_long blocks, mutexes, conditions, attributes, conditions_made;
+
+/* The mutexes and condition variables that were made and not destroyed. */
+#define MOST_OBJECTS 4096
+static _Atomic(void *) objects[MOST_OBJECTS];
 
 struct fault_live fault_live(void)
 {
@@ -152,13 +157,42 @@ static int made(int error, atomic_long *count)
 	return error;
 }
 
+/* Puts an object into the place of another, NULL being nobody; false if the other has no place. */
+static bool replace(void *other, void *object)
+{
+	for (size_t i = 0; i < MOST_OBJECTS; i++) {
+		void *expected = other;
+
+		if (atomic_compare_exchange_strong(&objects[i], &expected, object))
+			return true;
+	}
+	return false;
+}
+
+static int remembered(int error, void *object)
+{
+	if (error == 0 && !replace(NULL, object))
+		abort();
+	return error;
+}
+
+/* What is destroyed was made. */
+static void forget(void *object)
+{
+	if (replace(object, NULL))
+		return;
+	fprintf(stderr, "a mutex or condition variable is destroyed that was not made\n");
+	abort();
+}
+
 int __wrap_pthread_mutex_init(pthread_mutex_t *mutex, const pthread_mutexattr_t *attribute)
 {
-	return fails() ? ENOMEM : made(__real_pthread_mutex_init(mutex, attribute), &mutexes);
+	return fails() ? ENOMEM : remembered(made(__real_pthread_mutex_init(mutex, attribute), &mutexes), mutex);
 }
 
 int __wrap_pthread_mutex_destroy(pthread_mutex_t *mutex)
 {
+	forget(mutex);
 	atomic_fetch_sub(&mutexes, 1);
 	return __real_pthread_mutex_destroy(mutex);
 }
@@ -167,12 +201,14 @@ int __wrap_pthread_cond_init(pthread_cond_t *condition, const pthread_condattr_t
 {
 	int error = fails() ? EAGAIN : made(__real_pthread_cond_init(condition, attribute), &conditions);
 
+	(void)remembered(error, condition);
 	atomic_fetch_add(&conditions_made, error == 0);
 	return error;
 }
 
 int __wrap_pthread_cond_destroy(pthread_cond_t *condition)
 {
+	forget(condition);
 	atomic_fetch_sub(&conditions, 1);
 	return __real_pthread_cond_destroy(condition);
 }

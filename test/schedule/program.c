@@ -62,6 +62,8 @@ static char end_returns[32];                       /* what the race detector kno
 static const struct step *inside[MAX_THREADS + 1]; /* the step whose call a thread is in */
 static int closings[32];                           /* calls so far that close an end or raise a token, by its bit */
 
+static bool told_blocked[MAX_THREADS + 1];
+
 static int last_message;
 static bool sent[MAX_MESSAGES], received[MAX_MESSAGES];
 static int dropped[MAX_MESSAGES];
@@ -130,6 +132,16 @@ static void drop(void *message, void *context)
 		discards[self][discard_count[self]++] = (uint8_t)value;
 }
 
+/* Channel 1 tells when a sender has to wait, and when it goes on. */
+static void hear(const duct_log_event *event, void *context)
+{
+	bool *told = &told_blocked[explorer_self()];
+
+	(void)context;
+	EXPLORER_CHECK(*told == (event->kind == DUCT_LOG_RESUMED));
+	*told = event->kind == DUCT_LOG_BLOCKED;
+}
+
 /* ---- What a step goes through ----------------------------------------------------------------------------------------- */
 
 static int slot_of(bool own)
@@ -194,6 +206,7 @@ static uint32_t needs_of_step(const struct step *step, int thread)
 	case LOOK_LENGTH:
 	case LOOK_REASON:
 	case LOOK_CLOSED:
+	case LOOK_WAITING:
 	case CLONE_CHANNEL:
 	case FREE_CHANNEL:
 	case NEW_SENDER:
@@ -764,6 +777,18 @@ static void run_look(enum kind kind, int i)
 	oracle_return(operation, DUCT_OK, 0);
 }
 
+/* Nobody stands in line more often than a select has cases. */
+static void run_look_waiting(int i, int threads)
+{
+	const duct_channel *channel = channel_look(i);
+	size_t most = (size_t)threads * MAX_CASES;
+
+	if (channel == NULL)
+		return;
+	EXPLORER_CHECK(duct_channel_waiting_senders(channel) <= most);
+	EXPLORER_CHECK(duct_channel_waiting_receivers(channel) <= most);
+}
+
 static void run_step(const struct step *step)
 {
 	switch (step->verb) {
@@ -812,6 +837,9 @@ static void run_step(const struct step *step)
 		break;
 	case LOOK_CLOSED:
 		run_look(IS_CLOSED, step->channel);
+		break;
+	case LOOK_WAITING:
+		run_look_waiting(step->channel, program_current.thread_count);
 		break;
 	case CLONE_CHANNEL:
 		run_clone_channel(step);
@@ -916,7 +944,8 @@ static void make_channels(struct beginning *beginning)
 		channel->words = i == 0 ? 1 : program_current.big ? BIG_WORDS : SMALL_WORDS;
 		handles_left[i] = 1;
 		EXPLORER_CHECK(duct_anycast_new(&channel->handle, sizeof(uint64_t) * (size_t)channel->words, capacity,
-				   DUCT_OPTIONS(.drop = drop, .context = channel)) == DUCT_OK);
+				   DUCT_OPTIONS(.drop = drop, .log = i == 1 ? hear : NULL, .log_interval = 1,
+				       .context = channel)) == DUCT_OK);
 		beginning->capacity[i] = (uint8_t)capacity;
 		make_ends(channel, beginning->ends);
 		prefill(channel, beginning);
@@ -978,6 +1007,8 @@ static void check_accounts(void)
 			explorer_fail("message %d: sent %d, received %d, dropped %d times", value, sent[value], received[value],
 			    dropped[value]);
 	}
+	for (int i = 1; i <= program_current.thread_count; i++)
+		EXPLORER_CHECK(!told_blocked[i]);
 	if (heap_live() != 0 || explorer_live_objects() != 0)
 		explorer_fail("%d allocations, %d mutexes and conditions are left", heap_live(), explorer_live_objects());
 }
@@ -991,6 +1022,7 @@ static void forget(void)
 	memset(dropped, 0, sizeof dropped);
 	memset(inside, 0, sizeof inside);
 	memset(closings, 0, sizeof closings);
+	memset(told_blocked, 0, sizeof told_blocked);
 }
 
 static void look_at_all(int channel)
@@ -998,6 +1030,7 @@ static void look_at_all(int channel)
 	run_look(LENGTH, channel);
 	run_look(REASON, channel);
 	run_look(IS_CLOSED, channel);
+	run_look_waiting(channel, 0);
 }
 
 void program_run(void)
@@ -1050,7 +1083,7 @@ int step_operations(const struct program *program, const struct step *step)
 /* ---- Programs as text ------------------------------------------------------------------------------------------------- */
 
 static const char *const verb_names[] = { "s", "r", "[", "m", "n", "as", "ar", "x", "d", "S", "R", "fS", "fR", "k", "fk", "l",
-	"y", "i", "+x", "fx", "+S", "+R", "*S", "*R" };
+	"y", "i", "q", "+x", "fx", "+S", "+R", "*S", "*R" };
 
 #define VERBS ((int)(sizeof verb_names / sizeof verb_names[0]))
 

@@ -35,6 +35,7 @@ enum verb {
 	LOOK_LENGTH,
 	LOOK_REASON,
 	LOOK_CLOSED,
+	LOOK_WAITING,
 	CLONE_CHANNEL,
 	FREE_CHANNEL,
 	NEW_SENDER,
@@ -88,7 +89,7 @@ struct program {
  *     m0*3 n0*1-3       send 3; receive at least 1 and at most 3
  *     as0 ar0           wait until a send, a receive would not wait
  *     x0 d0             close, discard
- *     l0 y0 i0          look at the length, the reason of the close, whether it is closed
+ *     l0 y0 i0 q0       look at the length, the reason of the close, whether it is closed, who waits
  *     S0 R0 fS0 fR0     close, free the sender, the receiver
  *     +S0 +R0 *S0 *R0   make the thread's own end, through the channel's handle or as a clone of the shared end
  *     +x0 fx0           one more handle of the channel; give one back

@@ -80,11 +80,11 @@ TEST(log_tell, hands_over_the_event, 5)
 	log_tell(&log, DUCT_LOG_BLOCKED, 42);
 	CHECK(told.calls == 1 && told.event.kind == DUCT_LOG_BLOCKED && told.event.suppressed == 42);
 	CHECK(told.event.channel == log.channel);
-	CHECK(strstr(told.text, "jobs") != NULL && strchr(told.text, '\n') == NULL);
+	CHECK(strstr(told.text, "jobs: full") != NULL && strchr(told.text, '\n') == NULL);
 	memcpy(blocked, told.text, sizeof blocked);
 	log_tell(&log, DUCT_LOG_RESUMED, 0);
 	CHECK(told.calls == 2 && told.event.kind == DUCT_LOG_RESUMED && told.event.suppressed == 0);
-	CHECK(strstr(told.text, "jobs") != NULL && strcmp(blocked, told.text) != 0);
+	CHECK(strstr(told.text, "jobs: the sender that waited") != NULL && strcmp(blocked, told.text) != 0);
 }
 
 /* A name longer than the line is cut off with it. */

@@ -424,6 +424,23 @@ TEST(queue_put_many, stops_at_its_count, 5)
 	desk_fini(&desk);
 }
 
+/* What one receiver got was sent, though behind it there are only those who look on. */
+TEST(queue_put_many, serves_who_is_there, 5)
+{
+	const uint64_t messages[] = { 1, 2 };
+	struct sleeper receiver, observer;
+	size_t moved = 77;
+	struct desk desk;
+
+	desk_init(&desk, 0);
+	sleeper_recv(&receiver, &desk.rx);
+	sleeper_stand(&observer, &desk.rx, false, 50, true);
+	CHECK_STATUS(queue_put_many(&desk.tx, messages, 2, &moved), DUCT_OK);
+	CHECK(moved == 1 && sleeper_woke(&receiver, DUCT_OK) && receiver.message == 1);
+	CHECK(sleeper_woke(&observer, DUCT_OK) && observer.message == 50);
+	desk_fini(&desk);
+}
+
 /* Nothing goes into a side that has ended or through an end that is closed, and the status says why. */
 TEST(queue_put_many, is_refused_with_the_reason, 5)
 {

@@ -34,6 +34,15 @@ TEST(ring_measure, sizes_that_overflow_are_refused, 5)
 	CHECK(bytes == 77);
 }
 
+/* Up to a quarter of all addresses, with what goes round the message. */
+TEST(ring_measure, a_quarter_of_memory_is_a_size, 5)
+{
+	size_t bytes = 77;
+
+	CHECK(ring_measure(SIZE_MAX / 4 - 100, 1, &bytes));
+	CHECK(bytes > SIZE_MAX / 4 - 100 && bytes < SIZE_MAX / 2);
+}
+
 /* A slot's number has 32 bits, so there can be 2^32 - 1 messages and no more. */
 TEST(ring_measure, capacity_ends_at_32_bits, 5)
 {

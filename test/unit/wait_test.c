@@ -33,13 +33,13 @@ static void desks_fini(size_t count)
 
 /* A wait with its rules, in this thread or in one of its own. */
 struct attempt {
-	struct wait wait;
 	struct wait_rules rules;
 	uint64_t message; /* what each receive writes and each send sends */
 	duct_status status;
 	_Atomic bool over;
 	pthread_t thread;
 	void (*on_yield)(void); /* or NULL; only in a thread of its own */
+	struct wait wait;       /* the last, so that a sanitizer sees what is written behind it */
 };
 
 /* What this thread does where it would give up the processor, or NULL. */
@@ -226,6 +226,41 @@ TEST(wait_any, without_a_ready_one_expires, 5)
 		}
 	}
 	desks_fini(20);
+}
+
+static bool end_was_freed;
+
+static void note_freed(struct end *end)
+{
+	(void)end;
+	end_was_freed = true;
+}
+
+/*
+ * Who finds its operation ready keeps no end: from the moment that it is done others may know of it and free the handle, so
+ * that there is nothing left to keep.
+ */
+TEST(wait_any, does_not_touch_the_end_of_what_was_ready, 5)
+{
+	for (size_t t = 0; t < ARRAY_LEN(tries); t++) {
+		struct attempt attempt;
+		struct end gone;
+
+		if (tries[t].observe || tries[t].in_order)
+			continue;
+		desks_init(2, 1);
+		end_init(&gone, &desks[0].queue, note_freed);
+		atomic_store(&gone.references, 0);
+		end_was_freed = false;
+		attempt_init(&attempt, 2, tries[t]);
+		attempt_set(&attempt, 0, &gone, false);
+		attempt_set(&attempt, 1, &desks[1].rx, false);
+		CHECK_STATUS(desk_put(&desks[0], 5), DUCT_OK);
+		CHECK_STATUS(attempt_run(&attempt), DUCT_OK);
+		CHECK(attempt.message == 5 && !end_was_freed);
+		wait_fini(&attempt.wait);
+		desks_fini(2);
+	}
 }
 
 #define DRAWS 1600
