@@ -132,18 +132,21 @@ look_by()
 	esac
 }
 
-# Looks in all ways, one after the other, for the bug that has a program of its own or none.
+# Looks in all ways, one after the other, for the bug that has a program of its own or none; less long for one that has an
+# excuse.
 hunt()
 {
 	total=0 found=
+	programs=${PROGRAMS:-$([ -n "$excuse" ] && echo 500 || echo 3000)}
+	most=${MOST:-$([ -n "$excuse" ] && echo 1000 || echo 20000)}
 	if [ -n "$1" ]; then
 		look_by 'its program' 1 random-of "$1" 4000 "${SEED:-1}"
 		[ -n "$found" ] || look_by 'its program, no plain points' 0 random-of "$1" 4000 "${SEED:-1}"
 		[ -n "$found" ] || look_by 'its program, exhaustive' 0 exhaustive "${BOUND:-2}" 100000 "$1"
 	fi
-	[ -n "$found" ] || look_by random 1 random "${PROGRAMS:-3000}" "${RUNS:-50}" "${SEED:-1}"
-	[ -n "$found" ] || look_by 'random, no plain points' 0 random "${PROGRAMS:-3000}" "${RUNS:-50}" "${SEED:-1}"
-	[ -n "$found" ] || look_by exhaustive 0 exhaustive "${BOUND:-2}" "${MOST:-20000}"
+	[ -n "$found" ] || look_by random 1 random "$programs" "${RUNS:-50}" "${SEED:-1}"
+	[ -n "$found" ] || look_by 'random, no plain points' 0 random "$programs" "${RUNS:-50}" "${SEED:-1}"
+	[ -n "$found" ] || look_by exhaustive 0 exhaustive "${BOUND:-2}" "$most"
 }
 
 try()
