@@ -215,15 +215,27 @@ static int random_of_main(const char *text, long runs, uint64_t seed)
 	return print_totals(began, passed, !passed);
 }
 
+/* Counts the programs of a list that pass, up to the first that fails. */
+static int run_listed(const char *const *list, long runs, uint64_t seed, bool *failed)
+{
+	int passed = 0;
+
+	while (!*failed && list[passed] != NULL) {
+		if (run_random(list[passed], runs, seed))
+			passed++;
+		else
+			*failed = true;
+	}
+	return passed;
+}
+
 static int random_listed_main(long runs, uint64_t seed)
 {
 	double began = seconds_now();
-	int passed = 0, failed = 0;
+	bool failed = false;
+	int passed = run_listed(listed_programs, runs, seed, &failed);
 
-	for (int i = 0; listed_programs[i] != NULL; i++)
-		run_random(listed_programs[i], runs, seed) ? passed++ : failed++;
-	for (int i = 0; listed_smallest[i] != NULL; i++)
-		run_random(listed_smallest[i], runs, seed) ? passed++ : failed++;
+	passed += run_listed(listed_smallest, runs, seed, &failed);
 	return print_totals(began, passed, failed);
 }
 
