@@ -10,6 +10,7 @@
 
 #include "explorer.h"
 #include "explorer_programs.h"
+#include "run.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -45,22 +46,6 @@ static void prepare(void)
 	atomic_store(&z, 0);
 	guarded = count = order = 0;
 }
-
-static void run(void *(*const *threads)(void *), int number)
-{
-	pthread_t started[EXPLORER_THREADS];
-
-	for (int i = 0; i < number; i++)
-		pthread_create(&started[i], NULL, threads[i], NULL);
-	for (int i = 0; i < number; i++)
-		pthread_join(started[i], NULL);
-}
-
-#define RUN(...) \
-	do { \
-		static void *(*const threads_[])(void *) = { __VA_ARGS__ }; \
-		run(threads_, (int)(sizeof threads_ / sizeof threads_[0])); \
-	} while (0)
 
 #define BODY(name_, ...) \
 	static void name_(void) \

@@ -11,6 +11,7 @@
 
 #include "explorer.h"
 #include "race.h"
+#include "run.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -28,24 +29,6 @@ static pthread_mutex_t mutex, second_mutex;
 static pthread_cond_t condition;
 static int *volatile allocated;
 static char from[2100], to[2100];
-
-/* ---- Running ---------------------------------------------------------------------------------------------------------- */
-
-static void run(void *(*const *threads)(void *), int count)
-{
-	pthread_t started[EXPLORER_THREADS];
-
-	for (int i = 0; i < count; i++)
-		pthread_create(&started[i], NULL, threads[i], NULL);
-	for (int i = 0; i < count; i++)
-		pthread_join(started[i], NULL);
-}
-
-#define RUN(...) \
-	do { \
-		static void *(*const threads_[])(void *) = { __VA_ARGS__ }; \
-		run(threads_, (int)(sizeof threads_ / sizeof threads_[0])); \
-	} while (0)
 
 /* The body that starts the threads after it has set everything. */
 #define BODY(name_, ...) \
