@@ -81,7 +81,7 @@ fi
 chosen=" ${*:-$(layers 0) $(layers 1)} "
 mkdir -p "$logs"
 rm -f "$logs"/*
-began=$(date +%s)
+start=$(date +%s)
 for layer in $(layers 0); do
 	case $(echo $chosen) in
 	*"$layer"*) run_layer "$layer" ;;
@@ -93,7 +93,7 @@ for layer in $(layers 1); do
 	esac
 done | xargs -P "$(nproc)" -n 1 "$0" "$build" --layer
 
-printf '\n%s\n' "All layers, $(($(date +%s) - began)) s:"
+printf '\n%s\n' "All layers, $(($(date +%s) - start)) s:"
 for layer in $(layers 0) $(layers 1); do
 	[ ! -e "$logs/$layer.line" ] || cat "$logs/$layer.line"
 done | tee "$logs/table"

@@ -73,6 +73,8 @@ const char *const listed_programs[] = {
 	"1 0 0 0 cr0|k",
 	"1 1 0 0 c[r0r1]|k",
 	"0 0 0 0 cs0|r0|k",
+	/* a token stands behind the cases, and is none of them */
+	"0 0 0 0 c[r0r1s1]|k",
 	/* ends that close or go under a blocked call */
 	"1 0 0 0 r0'|R0'",
 	"0 0 0 0 r0|R0",
