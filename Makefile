@@ -41,11 +41,12 @@ help:
 	@echo 'make demo            serves the manual over HTTP with the example server, under load, for two seconds'
 	@echo 'make examples        the programs in examples/'
 	@echo 'make deps            installs what make check needs, where there is apt-get; make deps-all: what make check-all does'
-	@echo 'make check           the tests, in less than a minute; in parts: check-unit check-fault check-stress check-schedule'
-	@echo '                     check-man check-header check-symbols check-layers check-install check-examples'
+	@echo 'make check           the tests, in less than a minute; in parts: check-schedule check-self check-header check-layers'
+	@echo '                     check-symbols check-install check-man check-examples check-fault check-stress check-unit'
 	@echo 'make check-all       all that there is, in a quarter of an hour, with a table in the end; TESTING.md tells of its parts:'
 	@echo '                     check-compile check-format check-tidy check-onelock check-threads check-random check-exhaustive'
-	@echo '                     check-planted check-mutants check-checkers check-targets check-model check-sanitize check-coverage'
+	@echo '                     check-planted check-fault-planted check-mutants check-checkers check-targets check-model'
+	@echo '                     check-sanitize (check-tsan check-asan check-msan check-helgrind) check-coverage'
 	@echo 'make soak HOURS=8    random programs and real threads, a line a minute, until the time is over or something fails'
 	@echo 'make bench           the benchmarks (needs Google Benchmark)'
 	@echo 'make html            the manual as web pages, in $(BUILD)/html'
@@ -371,3 +372,4 @@ clean:
 	check-asan check-msan check-onelock check-helgrind check-planted check-fault-planted check-format check-all check-all-build check-compile \
 	check-tidy check-threads check-random check-exhaustive check-mutants check-checkers check-model check-targets check-coverage
 .DELETE_ON_ERROR:
+.SECONDARY:

@@ -7,7 +7,8 @@
 # A layer is one or more targets of the Makefile, LAYERS below.  Those that use both cores themselves, or watch the clock, run
 # one after the other; the others (marked with a plus) side by side, as many as there are cores.  Each has its log in
 # BUILD/check-all/.  What the table says of a layer is what its log has in lines that begin with "summary: " or, without such a
-# line, its "N passed, M failed".  The last line is "N passed, M failed", of layers.
+# line, its "N passed, M failed".  A layer whose tools are missing is skipped, but not where CI=true.  The last line is "N
+# passed, M failed", of layers.
 set -e
 cd "$(dirname "$0")/.."
 build=$1
@@ -26,7 +27,7 @@ planted    check-planted
 mutants    check-mutants
 checkers   check-checkers
 targets    check-targets
-fplanted+  check-fault-planted
+fault-bugs+ check-fault-planted
 model+     check-model
 tsan+      check-tsan
 asan+      check-asan
@@ -50,7 +51,7 @@ summary()
 {
 	awk '
 		/^summary: / { text = text (text == "" ? "" : "; ") substr($0, 10) }
-		/^[0-9]+ passed, [0-9]+ failed$/ { passed += $1; failed += $3; counted = 1 }
+		/^([a-z]+: )?[0-9]+ passed, [0-9]+ failed$/ { passed += $(NF - 3); failed += $(NF - 1); counted = 1 }
 		/Synthesis: / { tests = $0; sub(/.*Synthesis: /, "", tests); gsub(/\033\[[0-9;]*m/, "", tests) }
 		END {
 			if (text == "" && counted)
@@ -67,10 +68,11 @@ run_layer()
 	verdict=ok
 	# shellcheck disable=SC2046
 	"$make" -s $(targets_of "$1") >"$logs/$1.log" 2>&1 || verdict=FAILED
+	[ "$verdict" = FAILED ] || [ "$(tail -n 1 "$logs/$1.log")" != '0 passed, 0 failed' ] || verdict=skipped
 	took=$(($(date +%s) - began))
-	printf '%-11s %-6s %4d s  %s\n' "$1" "$verdict" "$took" "$(summary "$1")" >"$logs/$1.line"
+	printf '%-11s %-7s %4d s  %s\n' "$1" "$verdict" "$took" "$(summary "$1")" >"$logs/$1.line"
 	cat "$logs/$1.line"
-	[ "$verdict" = ok ] || tail -n 60 "$logs/$1.log" | sed 's/^/    /'
+	[ "$verdict" != FAILED ] || tail -n 60 "$logs/$1.log" | sed 's/^/    /'
 }
 
 if [ "$1" = --layer ]; then
@@ -78,18 +80,18 @@ if [ "$1" = --layer ]; then
 	exit
 fi
 
-chosen=" ${*:-$(layers 0) $(layers 1)} "
+chosen=" $(echo ${*:-$(layers 0) $(layers 1)}) "
 mkdir -p "$logs"
 rm -f "$logs"/*
 start=$(date +%s)
 for layer in $(layers 0); do
-	case $(echo $chosen) in
-	*"$layer"*) run_layer "$layer" ;;
+	case $chosen in
+	*" $layer "*) run_layer "$layer" ;;
 	esac
 done
 for layer in $(layers 1); do
-	case $(echo $chosen) in
-	*"$layer"*) echo "$layer" ;;
+	case $chosen in
+	*" $layer "*) echo "$layer" ;;
 	esac
 done | xargs -P "$(nproc)" -n 1 "$0" "$build" --layer
 

@@ -13,7 +13,7 @@ stress=$3
 work=$(mktemp -d "${TMPDIR:-/tmp}/soak.XXXXXX")
 began=$(date +%s)
 end=$(awk -v began="$began" -v hours="$hours" 'BEGIN { printf "%d", began + hours * 3600 }')
-trap 'touch "$work/stop"; kill $(jobs -p) 2>/dev/null; wait; rm -rf "$work"' EXIT
+trap 'touch "$work/stop"; kill $(jobs -p) 2>/dev/null || :; wait; rm -rf "$work"' EXIT
 trap 'exit 1' HUP INT TERM
 
 # Runs one thing; what it said is kept if it fails.  NAME COMMAND...
@@ -64,8 +64,8 @@ sum()
 report()
 {
 	now=$(($(date +%s) - began))
-	printf '%02d:%02d  %s executions of random programs, %s rounds of real threads, %s\n' $((now / 3600)) $((now / 60 % 60)) \
-		"$(sum "$work/executions")" "$(sum "$work/rounds")" "$([ -e "$work/failed" ] && echo FAILED || echo 'no failure')"
+	printf '%d:%02d:%02d  %s executions of random programs, %s rounds of real threads, %s\n' \
+		$((now / 3600)) $((now / 60 % 60)) $((now % 60)) "$(sum "$work/executions")" "$(sum "$work/rounds")" "$([ -e "$work/failed" ] && echo FAILED || echo 'no failure')"
 }
 
 touch "$work/executions" "$work/rounds"

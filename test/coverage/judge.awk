@@ -186,6 +186,9 @@ END {
 	    excused["true"] + excused["false"], faults["true"] + faults["false"], branches)
 	conclude(sprintf("MC/DC %.1f %%, conditions %d of %d", conditions ? 100 * reached["alone"] / conditions : 0,
 	    reached["alone"], conditions), excused["alone"], faults["alone"], conditions)
+	printf "summary: lines %d of %d, branches %d of %d (%d listed), MC/DC %.1f %%\n", reached["run"], lines,
+	    reached["true"] + reached["false"], branches, excused["true"] + excused["false"],
+	    conditions ? 100 * reached["alone"] / conditions : 0
 	printf "%d passed, %d failed\n", passed, failed
 	exit failed > 0
 }

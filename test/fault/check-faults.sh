@@ -15,7 +15,7 @@ trap 'rm -rf "$work"' EXIT
 failed=0
 
 FAULT_TABLE=1 "$program" >"$work/out" || failed=$((failed + 1))
-grep -v ' calls, .* fault points$' "$work/out" || true
+grep -v ' calls, .* fault points$' "$work/out" | sed 's/^[0-9]* fault points in /summary: &/' || true
 awk '/ calls, .* fault points$/ { print $1 }' "$work/out" | sort -u >"$work/called"
 sed -n 's/^[[:space:]]*\(duct_[a-z0-9_]*\);.*/\1/p' "$map" | sort -u >"$work/public"
 [ -s "$work/public" ] || failed=$((failed + 1))

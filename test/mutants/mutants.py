@@ -384,6 +384,8 @@ def report(mutants, entries, whole):
     for operator, columns in sorted(by_operator.items()):
         say('{:12} {:7} {:10} {:7}'.format(operator, *columns))
     say('killed by: ' + ', '.join(f'{killer} {count}' for killer, count in by_killer.most_common()))
+    killed, equivalent, surviving = (sum(columns) for columns in zip(*by_operator.values())) if by_operator else (0, 0, 0)
+    say(f'summary: {killed} of {killed + surviving} mutants killed, {equivalent} are equivalent')
     say(f'{len(mutants) - failed} passed, {failed} failed')
     return failed
 
@@ -430,7 +432,6 @@ def main(arguments):
         groups = [group[i:i + SHARE] for group in by_function.values() for i in range(0, len(group), SHARE)]
         in_parallel(lambda group: try_function(group, killers, log), groups)
     failed = report(project.mutants, entries, not numbers)
-    say(f'({time.monotonic() - began:.0f} s)') if numbers else None
     return failed != 0
 
 

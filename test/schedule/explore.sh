@@ -31,7 +31,7 @@ start()
 	*)
 		EXPLORE_SHARE="$i $jobs" "$explorer" "$@"
 		;;
-	esac >"$work/$i" 2>&1 || touch "$work/$i.failed"
+	esac >"$work/said.$i" 2>&1 || touch "$work/failed.$i"
 }
 
 i=0
@@ -42,10 +42,10 @@ done
 wait
 i=0
 while [ "$i" -lt "$jobs" ]; do
-	[ ! -e "$work/$i.failed" ] || grep -v EXHAUSTED "$work/$i"
+	[ ! -e "$work/failed.$i" ] || grep -v EXHAUSTED "$work/said.$i"
 	i=$((i + 1))
 done
-cat "$work"/[0-9] | awk '
+cat "$work"/said.* | awk '
 	function commas(n, text) {
 		for (text = sprintf("%.0f", n); match(text, /[0-9][0-9][0-9][0-9]($|,)/); )
 			text = substr(text, 1, RSTART) "," substr(text, RSTART + 1)
@@ -61,4 +61,4 @@ cat "$work"/[0-9] | awk '
 			printf "summary: %s executions of %s programs\n", commas(executions), commas(passed)
 		printf "%d passed, %d failed\n", passed, failed
 	}'
-[ -z "$(ls "$work" | grep failed)" ]
+[ -z "$(find "$work" -name 'failed.*')" ]

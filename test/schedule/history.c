@@ -7,6 +7,7 @@
  */
 #include "history.h"
 
+#include "explorer.h"
 #include "oracle.h"
 
 #include <limits.h>
@@ -15,7 +16,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define COLUMN 34 /* characters */
+#define COLUMN 28 /* characters */
 
 /* Text that is written into a buffer, as far as that goes. */
 struct text {
@@ -95,8 +96,8 @@ static void add_parts(struct text *text, const struct operation *operation)
 
 static void add_name(struct text *text, const struct operation *operation)
 {
-	static const char *const names[] = { "", "is ready", "close", "close end", "open end", "clone handle", "free handle",
-		"settled", "raise", "length", "reason", "is closed", "discard", "drop", "discarded" };
+	static const char *const names[] = { "", "is ready", "close", "close", "open", "clone handle", "free handle", "settled",
+		"raise", "length", "reason", "is closed", "discard", "drop", "discarded" };
 	const struct part *part = &operation->parts[0];
 
 	if (is_call(operation)) {
@@ -107,8 +108,8 @@ static void add_name(struct text *text, const struct operation *operation)
 	} else if (operation->kind == RAISE) {
 		add(text, "raise tokens %#x", operation->tokens);
 	} else if (operation->kind == CLOSE_END || operation->kind == OPEN_END) {
-		add(text, "%s ", names[operation->kind]);
-		add_part(text, part, false);
+		add(text, "%s %s %d%s", names[operation->kind], part->is_send ? "sender" : "receiver", part->channel,
+		    part->slot != 0 ? "'" : "");
 	} else {
 		add(text, "%s %d", names[operation->kind], part->channel);
 	}
@@ -171,7 +172,7 @@ void history_print(void)
 	}
 	for (int i = 0; i < history_length; i++)
 		if (history[i].returned == LONG_MAX)
-			print_event(&history[i], "  (has not returned)");
+			print_event(&history[i], explorer_asleep(history[i].thread) ? "  (asleep)" : "  (has not returned)");
 }
 
 /* ---- Outcomes --------------------------------------------------------------------------------------------------------- */

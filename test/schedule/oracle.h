@@ -91,6 +91,9 @@ void oracle_return(struct operation *operation, int status, int chosen);
 /* Some order of the operations explains the history.  At rest: nobody can run, so nothing pending may be possible. */
 bool oracle_allows(bool at_rest);
 
+/* First come, first served; false: that alone does not count, to tell what is wrong. */
+extern bool oracle_keeps_order;
+
 /* Histories checked and states visited, since the program started. */
 extern long oracle_checks, oracle_visits;
 

@@ -1033,6 +1033,22 @@ static void look_at_all(int channel)
 	run_look_waiting(channel, 0);
 }
 
+/* Ends the execution unless the oracle allows what happened. */
+static void ask_oracle(bool at_rest)
+{
+	if (oracle_allows(at_rest))
+		return;
+	oracle_keeps_order = false;
+	if (oracle_allows(at_rest)) {
+		oracle_keeps_order = true;
+		explorer_fail("a sleeper was overtaken");
+	}
+	oracle_keeps_order = true;
+	if (at_rest)
+		explorer_fail("no thread can run, and the contract does not allow that after this history");
+	explorer_fail("the contract does not allow this history");
+}
+
 void program_run(void)
 {
 	pthread_t threads[MAX_THREADS];
@@ -1049,8 +1065,7 @@ void program_run(void)
 		pthread_join(threads[i], NULL);
 	for (int i = 0; i < CHANNELS; i++)
 		look_at_all(i);
-	if (!oracle_allows(false))
-		explorer_fail("the contract does not allow this history");
+	ask_oracle(false);
 	free_all();
 	check_accounts();
 }
@@ -1058,8 +1073,7 @@ void program_run(void)
 bool program_quiescent(void)
 {
 	program_rests++;
-	if (!oracle_allows(true))
-		explorer_fail("no thread can run, and the contract does not allow that after this history");
+	ask_oracle(true);
 	return true;
 }
 

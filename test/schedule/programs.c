@@ -44,6 +44,7 @@ int __real_clock_gettime(clockid_t clock, struct timespec *now);
 /* ---- What every way of running has ------------------------------------------------------------------------------------- */
 
 static long executions, steps;
+static const char *program_name;
 
 static double seconds_now(void)
 {
@@ -113,7 +114,7 @@ static void print_again(const struct exploration *exploration, long kind)
 	char text[TEXT_SIZE];
 
 	program_format(&program_current, text, sizeof text);
-	printf("  again: %sprograms replay \"%s\" %llu %ld %ld %d\n", race_points ? "" : "DUCT_PLAIN_POINTS=0 ", text,
+	printf("  again: %s%s replay \"%s\" %llu %ld %ld %d\n", race_points ? "" : "DUCT_PLAIN_POINTS=0 ", program_name, text,
 	    (unsigned long long)exploration->seed, kind, exploration->failed_run, exploration->failed_range);
 }
 
@@ -360,6 +361,7 @@ int main(int argc, char **argv)
 {
 	const char *what = argc > 1 ? argv[1] : "";
 
+	program_name = argv[0];
 	if (getenv("DUCT_PLAIN_POINTS") != NULL)
 		race_points = atoi(getenv("DUCT_PLAIN_POINTS")) != 0;
 	if (strcmp(what, "random") == 0 && argc == 5)

@@ -5,7 +5,7 @@
 # Builds the test of the checkers: test/schedule/self/build-self.sh [CHECKERS [OUT [CFLAGS...]]]
 #
 # CHECKERS is the directory with explorer.c, race.c, heap.c and oracle.c (test/schedule), OUT the one to build in
-# (build/schedule/self), whose selftest is the program; what follows goes to the compiler of the checkers.  As in build.sh the
+# (build/schedule-self), whose selftest is the program; what follows goes to the compiler of the checkers.  As in build.sh the
 # programs under test are compiled with -fsanitize=thread, the rest is not, and libtsan is not linked.  A mutant.c among the
 # checkers, which a test of this test has put there, is linked as well.
 # shellcheck disable=SC2015,SC2086 # words are split on purpose
@@ -13,7 +13,7 @@ set -e
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../../.." && pwd)
 checkers=${1:-$here/..}
-out=${2:-$root/build/schedule/self}
+out=${2:-$root/build/schedule-self}
 [ $# -gt 2 ] && shift 2 || shift $#
 
 CC=${CC:-gcc}

@@ -62,9 +62,9 @@ static const struct line queue_lines[] = {
 	{ ALLOWED, "1:1 0 | 1(tr0 2r0:1 1)empty" },
 	{ REFUSED, "1 0 | 1(s0:1 2(l0:1 1)ok 3tr0=empty 2)ok" },
 	{ ALLOWED, "1 0 | 1(s0:1 2(l0:1 1)ok 3l0:1 2)ok" },
-	/* what is received was sent, once, there, and in this history */
-	{ ALLOWED, "1 0 | 1(r0 2(s0:1 2)ok 1)ok:1" },
+	/* what is received was sent, once, there; and nothing that lies behind the history makes room */
 	{ REFUSED, "1 0 | 1r0:1" },
+	{ REFUSED, "1:1 0 | 1(s0:2 2l0:1 1)ok" },
 	{ REFUSED, "1 0 | 1s0:1 2r0:2" },
 	{ REFUSED, "2 0 | 1s0:1 2r0:1 3r0:1" },
 	{ ALLOWED, "1 1 | 1s0:1 1s1:2 2r1:2 2r0:1" },
