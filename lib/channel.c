@@ -32,7 +32,7 @@ static void drop_leftovers(duct_channel *channel)
 
 	if (channel->drop == NULL)
 		return;
-	for (size_t left = queue_len(&channel->queue, NULL); left > 0; left--) {
+	for (size_t left = queue_backlog(&channel->queue).len; left > 0; left--) {
 		channel->drop(ring_message(ring, slot), channel->context);
 		slot = (uint32_t)ring_step(ring, slot, 1);
 	}
@@ -161,10 +161,24 @@ static void settle_locked(duct_channel *channel, struct node **wakes)
 	queue_stop_waits_locked(&channel->queue, wakes);
 }
 
-/* Nobody holds what it takes to receive, now or later. */
-static bool is_orphaned_locked(const duct_channel *channel)
+/*
+ * What is queued when nobody holds what it takes to receive, now or later, and has to be dropped; nothing otherwise.  What is
+ * sent after that, because somebody borrowed a handle from a sender and made one more, stays.
+ */
+static struct backlog orphans_locked(const duct_channel *channel)
 {
-	return channel->handles == 0 && channel->receivers == 0;
+	if (channel->handles > 0 || channel->receivers > 0)
+		return (struct backlog){ .len = 0 };
+	return queue_backlog_locked(&channel->queue);
+}
+
+static duct_status discard_backlog(duct_channel *channel, struct backlog backlog, size_t *discarded);
+
+/* With no lock: without the memory for it they stay until the last reference goes. */
+static void drop_orphans(duct_channel *channel, struct backlog orphans)
+{
+	if (orphans.len > 0)
+		(void)discard_backlog(channel, orphans, NULL);
 }
 
 /* ---- Handles of the channel ------------------------------------------------------------------------------------ */
@@ -188,18 +202,17 @@ duct_status duct_channel_clone(duct_channel *channel, duct_channel **clone)
 void duct_channel_free(duct_channel *channel)
 {
 	struct node *wakes = NULL;
-	bool orphaned;
+	struct backlog orphans;
 
 	if (channel == NULL)
 		return;
 	queue_lock_both(&channel->queue);
 	channel->handles--;
 	settle_locked(channel, &wakes);
-	orphaned = is_orphaned_locked(channel);
+	orphans = orphans_locked(channel);
 	queue_unlock_both(&channel->queue);
 	wakes_notify(wakes);
-	if (orphaned)
-		duct_channel_discard(channel, NULL);
+	drop_orphans(channel, orphans);
 	channel_unref(channel);
 }
 
@@ -249,26 +262,29 @@ static duct_status discard_with_hook(duct_channel *channel, size_t end, size_t *
 	return DUCT_OK;
 }
 
-duct_status duct_channel_discard(duct_channel *channel, size_t *discarded)
+static duct_status discard_backlog(duct_channel *channel, struct backlog backlog, size_t *discarded)
 {
 	duct_status status = DUCT_OK;
-	size_t len, end, done = 0;
-	int cancellation;
+	size_t done = 0;
+	int cancellation = cancellation_hold();
 
-	if (channel == NULL)
-		return DUCT_INVALID;
-	cancellation = cancellation_hold();
 	atomic_fetch_add(&channel->references, 1);
-	len = queue_len(&channel->queue, &end); /* what comes later is not thrown away */
 	if (channel->drop == NULL)
-		done = queue_discard(&channel->queue, end, NULL, len);
-	else if (len > 0)
-		status = discard_with_hook(channel, end, &done);
+		done = queue_discard(&channel->queue, backlog.end, NULL, backlog.len);
+	else if (backlog.len > 0)
+		status = discard_with_hook(channel, backlog.end, &done);
 	channel_unref(channel);
 	cancellation_resume(cancellation);
 	if (status == DUCT_OK && discarded != NULL)
 		*discarded = done;
 	return status;
+}
+
+duct_status duct_channel_discard(duct_channel *channel, size_t *discarded)
+{
+	if (channel == NULL)
+		return DUCT_INVALID;
+	return discard_backlog(channel, queue_backlog(&channel->queue), discarded); /* what comes later is not thrown away */
 }
 
 /* ---- Ends ------------------------------------------------------------------------------------------------------ */
@@ -324,7 +340,7 @@ static void end_close(struct end *end, bool is_send)
 {
 	duct_channel *channel = channel_of(end);
 	struct node *wakes = NULL;
-	bool orphaned = false;
+	struct backlog orphans = { .len = 0 };
 
 	end_pin(end); /* the handle may go once others see that it is closed */
 	queue_lock_both(&channel->queue);
@@ -336,12 +352,11 @@ static void end_close(struct end *end, bool is_send)
 			channel->receivers--;
 		settle_locked(channel, &wakes);
 		end_stop_waits_locked(end, is_send, &wakes);
-		orphaned = is_orphaned_locked(channel);
+		orphans = orphans_locked(channel);
 	}
 	queue_unlock_both(&channel->queue);
 	wakes_notify(wakes);
-	if (orphaned)
-		duct_channel_discard(channel, NULL);
+	drop_orphans(channel, orphans);
 	end_unpin(end);
 }
 
@@ -468,7 +483,7 @@ static struct queue *queue_of(const duct_channel *channel)
 
 size_t duct_channel_len(const duct_channel *channel)
 {
-	return channel != NULL ? queue_len(queue_of(channel), NULL) : 0;
+	return channel != NULL ? queue_backlog(queue_of(channel)).len : 0;
 }
 
 bool duct_channel_is_full(const duct_channel *channel)

@@ -128,14 +128,21 @@ static void side_unlink(struct side *side, struct node *node)
 		store_release(&side->waiting, node->next);
 }
 
-/* The first waiting thread that is not claimed yet becomes ours; observers on the way are pinged. */
+/*
+ * The first waiting thread that is not claimed yet becomes ours; observers on the way are pinged.
+ *
+ * Claimed first, and then off the list: who looks at the list without the lock and finds nobody may say so, since whoever
+ * stood there has met somebody.  The other way round it would be wrong if the claim then failed.
+ */
 static struct node *side_claim_first(struct side *side, struct node **wakes)
 {
 	struct node *node;
 
 	while ((node = load_relaxed(&side->waiting)) != NULL) {
+		bool claimed = node_claim(node);
+
 		side_unlink(side, node);
-		if (!node_claim(node))
+		if (!claimed)
 			continue;
 		if (!node->observer)
 			return node;
@@ -351,18 +358,22 @@ size_t queue_discard(struct queue *queue, size_t end, void *messages, size_t mos
 	return discarded;
 }
 
-size_t queue_len(struct queue *queue, size_t *end)
+struct backlog queue_backlog_locked(const struct queue *queue)
 {
-	size_t len, put;
+	size_t end = load_relaxed(&queue->put.at.position);
+
+	return (struct backlog){ .len = (end - load_relaxed(&queue->take.at.position)) / 2, .end = end };
+}
+
+struct backlog queue_backlog(struct queue *queue)
+{
+	struct backlog backlog;
 
 	/* Without the locks a position may lag behind its slot's word, and their difference could be anything. */
 	queue_lock_both(queue);
-	put = load_relaxed(&queue->put.at.position);
-	len = (put - load_relaxed(&queue->take.at.position)) / 2;
+	backlog = queue_backlog_locked(queue);
 	queue_unlock_both(queue);
-	if (end != NULL)
-		*end = put;
-	return len;
+	return backlog;
 }
 
 /* ---- Under both locks ------------------------------------------------------------------------------------------ */

@@ -201,8 +201,15 @@ static inline duct_status queue_attempt(const struct op *op)
 duct_status queue_put_many(struct end *end, const void *messages, size_t count, size_t *moved);
 duct_status queue_take_many(struct end *end, void *messages, size_t count, size_t *moved);
 
-/* Messages queued now, and, unless end is NULL, the position where they end.  Takes both locks. */
-size_t queue_len(struct queue *queue, size_t *end);
+/* The messages that were queued at some moment: how many, and the position where they end. */
+struct backlog {
+	size_t len, end;
+};
+
+struct backlog queue_backlog_locked(const struct queue *queue);
+
+/* Takes both locks for that. */
+struct backlog queue_backlog(struct queue *queue);
 
 /* Takes out messages from before that end, most of them at most, to the array unless that is NULL; how many. */
 size_t queue_discard(struct queue *queue, size_t end, void *messages, size_t most);

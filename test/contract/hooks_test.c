@@ -219,6 +219,47 @@ static void use_the_channel(void *message, void *context)
 	duct_sender_free(tx);
 }
 
+/* Two channels, the one's hook discarding the other in the middle of a handful. */
+struct nested {
+	duct_channel *inner;
+	int outer_drops, inner_drops;
+};
+
+static void discard_the_inner(void *message, void *context)
+{
+	struct nested *nested = context;
+	int number;
+
+	memcpy(&number, message, sizeof number);
+	CHECK(number == nested->outer_drops++);
+	CHECK_STATUS(duct_channel_discard(nested->inner, NULL), DUCT_OK);
+}
+
+static void count_the_inner(void *message, void *context)
+{
+	struct nested *nested = context;
+	int number;
+
+	memcpy(&number, message, sizeof number);
+	CHECK(number == nested->inner_drops++);
+}
+
+/* A hook may discard another channel: each message is dropped once, as it was sent. */
+TEST(drop, may_discard_another_channel, 5)
+{
+	struct nested nested = { NULL, 0, 0 };
+	struct test_pair outer = test_pair_with(sizeof(int), 4, DUCT_OPTIONS(.drop = discard_the_inner, .context = &nested));
+	struct test_pair inner = test_pair_with(sizeof(int), 4, DUCT_OPTIONS(.drop = count_the_inner, .context = &nested));
+
+	nested.inner = inner.channel;
+	test_fill(outer.tx);
+	test_fill(inner.tx);
+	CHECK_STATUS(duct_channel_discard(outer.channel, NULL), DUCT_OK);
+	CHECK(nested.outer_drops == 4 && nested.inner_drops == 4);
+	test_pair_free(&outer);
+	test_pair_free(&inner);
+}
+
 /* The hook may use the very channel it was called for: ask, clone, and send the message back changed. */
 TEST(drop, may_use_the_channel, 5)
 {

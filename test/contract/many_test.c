@@ -182,6 +182,30 @@ TEST(recv_many, takes_what_is_there_up_to_max, 5)
 	test_pair_free(&pair);
 }
 
+/* However many there are, of any size. */
+TEST(recv_many, takes_ten_thousand_at_once, 10)
+{
+	static const size_t sizes[] = { 0, 1, 3, 8 };
+	static unsigned char in[10000 * 8];
+
+	for (size_t k = 0; k < ARRAY_LEN(sizes); k++) {
+		struct test_pair pair = test_pair_new(sizes[k], 10000);
+		uint64_t message = 0;
+		size_t received;
+
+		for (; message < 10000; message++)
+			CHECK_STATUS(duct_try_send(pair.tx, &(uint64_t){ message * UINT64_C(0x0101010101010101) }), DUCT_OK);
+		CHECK_STATUS(duct_recv_many(pair.rx, in, 1, 10000, &received, 0, NULL), DUCT_OK);
+		CHECK(received == 10000 && duct_channel_len(pair.channel) == 0);
+		for (size_t i = 0; sizes[k] > 0 && i < 10000; i++) {
+			uint64_t expected = i * UINT64_C(0x0101010101010101);
+
+			CHECK(memcmp(&in[i * sizes[k]], &expected, sizes[k]) == 0);
+		}
+		test_pair_free(&pair);
+	}
+}
+
 /* A receive waits until min are there, then goes. */
 TEST(recv_many, waits_for_min, 5)
 {

@@ -294,8 +294,9 @@ inline side_claim_first(side)
 	do
 	:: GLUED { empty(waiting[side]) -> node = NIL; break }
 	:: GLUED {
-		waiting[side] ? node;
+		waiting[side] ? <node>;
 		node_claim();
+		waiting[side] ? _;
 		if
 		:: !won && MUTANT == STOPS_AT_THE_DEAD -> node = NIL; break
 		:: !won && MUTANT != STOPS_AT_THE_DEAD

@@ -44,8 +44,8 @@ static enum verb draw_verb(const struct theme *theme)
 		{ WAIT_SEND, 2, 1 }, { WAIT_RECV, 2, 1 }, { CLOSE_CHANNEL, 2, 1 }, { DISCARD_CHANNEL, 2, 1 },
 		{ CLOSE_SENDER, 1, 2 }, { CLOSE_RECEIVER, 1, 2 }, { FREE_SENDER, 1, 3 }, { FREE_RECEIVER, 1, 3 },
 		{ LOOK_LENGTH, 1, 1 }, { LOOK_REASON, 1, 1 }, { LOOK_CLOSED, 1, 1 }, { LOOK_WAITING, 1, 1 },
-		{ FREE_CHANNEL, 1, 5 }, { CLONE_CHANNEL, 0, 1 }, { NEW_SENDER, 0, 1 }, { NEW_RECEIVER, 0, 2 },
-		{ CLONE_SENDER, 0, 1 }, { CLONE_RECEIVER, 0, 1 } };
+		{ FREE_CHANNEL, 1, 5 }, { CLONE_CHANNEL, 0, 1 }, { BORROW_CHANNEL, 0, 1 }, { NEW_SENDER, 0, 1 },
+		{ NEW_RECEIVER, 0, 2 }, { CLONE_SENDER, 0, 1 }, { CLONE_RECEIVER, 0, 1 } };
 	unsigned total = 0, drawn;
 	size_t i = 0;
 

@@ -123,6 +123,9 @@ const char *const listed_programs[] = {
 };
 
 const char *const listed_smallest[] = {
+	"2! 0 1 0 fx0|s0|+b0",
+	"0 0 0 0 [s1s0]|r1|tr1 r0",
+	"0 0 0 0 [r1r0]|s1|ts1 s0",
 	"~0 0 0 0 r0|m0*1",
 	"0 0 0 0 [s0s1]|ur0",
 	"0 0 0 0 S0|s0",
@@ -193,6 +196,14 @@ const char *const listed_smallest[] = {
 	"1 0 1 0 Cr1 r0|cs1",
 	"0 0 0 0 R0 k|Cr0",
 	"0 0 0 0 fk|s0|r0 Cr0",
+	"1! 0 1 0 fx0|+b0 +R0 tr0'",
+	"0 0 0 0 as0|ar0|R0",
+	"0 0 0 0 ar0|r1|p[s0s1] s0",
+	"0 0 0 0 ar0|r0|as0",
+	"1 0 0 0 *R0|R0 s0",
+	"1 0 1 0 s0|x0|i0 r0",
+	"1 0 0 0 ar0|s0|fR0",
+	"0 0 0 0 ar0|r0|w[s0]",
 	NULL
 };
 

@@ -18,8 +18,8 @@
  *   - A batch is a chain of single operations.
  *   - A discard is three: it sees what is queued, drops messages of these one by one while others may take theirs, and ends
  *     when all of them are gone.
- *   - When a channel has neither handle nor receiver, what is queued is dropped before the call that took the last of them
- *     returns.
+ *   - When a channel has neither handle nor receiver, what is queued at that instant is dropped before the call that took the
+ *     last of them returns.
  *   - A token that was raised before the call means CANCELED: the caller of the oracle checks that.  CANCELED means that a
  *     token was raised before the return.  It has no effect, as everything else that is not OK.
  *   - At rest no operation that is still pending may be possible, none may have had an effect, and only those that may wait
@@ -56,9 +56,8 @@ _Static_assert(sizeof(union state) == 32, "the state has padding");
 /* There was a receiver once; a bit of a state's ends that is no end. */
 #define HAD_RECEIVER(channel_) (UINT32_C(1) << (30 + (channel_)))
 
-/* In discarding: the channel; or that the thread is closing an end that was closed, and need not drop what it orphaned. */
+/* In discarding: the channel. */
 #define DISCARDING(channel_) ((channel_) << 4)
-#define CLOSED_AGAIN UINT8_MAX
 
 struct memory {
 	uint64_t done;
@@ -324,7 +323,7 @@ static bool apply_drop(union state *state, const struct operation *operation)
 
 	if (state->length[part->channel] == 0 || state->queued[part->channel][0] != part->value)
 		return false;
-	if (discarding == CLOSED_AGAIN || !(discards || is_orphaned(state, part->channel)))
+	if (!discards)
 		return false;
 	take_first(state, part->channel);
 	return true;
@@ -335,6 +334,14 @@ static void settle(union state *state, int channel)
 {
 	if (state->handles[channel] == 0 && (state->ends & ENDS_OF(true, channel)) == 0 && state->closed[channel] == 0)
 		state->closed[channel] = 1;
+}
+
+/* What is queued when nobody can receive it any more has to be dropped by who saw to that: not by one that did nothing. */
+static void condemn(union state *state, int thread, int channel, bool did)
+{
+	int length = did && is_orphaned(state, channel) ? state->length[channel] : 0;
+
+	state->discarding[thread] = (uint8_t)(DISCARDING(channel) + length);
 }
 
 static bool apply_open(union state *state, const struct operation *operation)
@@ -360,6 +367,7 @@ static bool apply_open(union state *state, const struct operation *operation)
 static bool apply(union state *state, uint64_t done, const struct operation *operation, long first_return)
 {
 	const struct part *part = &operation->parts[0];
+	bool was_open;
 
 	switch (operation->kind) {
 	case MOVE:
@@ -370,10 +378,10 @@ static bool apply(union state *state, uint64_t done, const struct operation *ope
 			state->closed[part->channel] = (uint8_t)(1 + part->value);
 		return true;
 	case CLOSE_END:
-		if (!is_open(state, part))
-			state->discarding[operation->thread] = CLOSED_AGAIN;
+		was_open = is_open(state, part);
 		state->ends &= ~END_BIT(part->is_send, part->channel, part->slot);
 		settle(state, part->channel);
+		condemn(state, operation->thread, part->channel, was_open);
 		return true;
 	case OPEN_END:
 		return apply_open(state, operation);
@@ -383,10 +391,11 @@ static bool apply(union state *state, uint64_t done, const struct operation *ope
 	case FREE_HANDLE:
 		state->handles[part->channel]--;
 		settle(state, part->channel);
+		condemn(state, operation->thread, part->channel, true);
 		return true;
 	case SETTLED:
-		if (state->discarding[operation->thread] != CLOSED_AGAIN)
-			return !is_orphaned(state, part->channel) || state->length[part->channel] == 0;
+		if (state->discarding[operation->thread] % DISCARDING(1) != 0)
+			return false;
 		state->discarding[operation->thread] = 0;
 		return true;
 	case RAISE:

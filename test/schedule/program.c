@@ -212,6 +212,8 @@ static uint32_t needs_of_step(const struct step *step, int thread)
 	case NEW_SENDER:
 	case NEW_RECEIVER:
 		return needs | HANDLE_BIT(step->channel);
+	case BORROW_CHANNEL:
+		return needs | END_BIT(true, step->channel, 0);
 	case CLONE_SENDER:
 	case CLONE_RECEIVER:
 		return needs | END_BIT(verb_sends(step->verb), step->channel, 0);
@@ -694,14 +696,19 @@ static void run_make_end(const struct step *step)
 	oracle_return(operation, (int)status, 0);
 }
 
+/* From one of its handles, or from the one that the shared sender lends, though there may be none left. */
 static void run_clone_channel(const struct step *step)
 {
+	struct channel *channel = &channels[step->channel];
+	bool borrows = step->verb == BORROW_CHANNEL;
 	struct operation *operation = oracle_call(CLONE_HANDLE, part_of(false, step->channel, false, 0));
 	duct_channel *clone;
 
-	EXPLORER_CHECK(duct_channel_clone(channels[step->channel].handle, &clone) == DUCT_OK);
-	EXPLORER_CHECK(clone == channels[step->channel].handle);
+	EXPLORER_CHECK(
+	    duct_channel_clone(borrows ? duct_sender_channel(channel->senders[0]) : channel->handle, &clone) == DUCT_OK);
+	EXPLORER_CHECK(clone == channel->handle);
 	handles_left[step->channel]++;
+	absent &= ~HANDLE_BIT(step->channel);
 	oracle_return(operation, DUCT_OK, 0);
 }
 
@@ -842,6 +849,7 @@ static void run_step(const struct step *step)
 		run_look_waiting(step->channel, program_current.thread_count);
 		break;
 	case CLONE_CHANNEL:
+	case BORROW_CHANNEL:
 		run_clone_channel(step);
 		break;
 	case FREE_CHANNEL:
@@ -1097,7 +1105,7 @@ int step_operations(const struct program *program, const struct step *step)
 /* ---- Programs as text ------------------------------------------------------------------------------------------------- */
 
 static const char *const verb_names[] = { "s", "r", "[", "m", "n", "as", "ar", "x", "d", "S", "R", "fS", "fR", "k", "fk", "l",
-	"y", "i", "q", "+x", "fx", "+S", "+R", "*S", "*R" };
+	"y", "i", "q", "+x", "+b", "fx", "+S", "+R", "*S", "*R" };
 
 #define VERBS ((int)(sizeof verb_names / sizeof verb_names[0]))
 

@@ -37,6 +37,7 @@ enum verb {
 	LOOK_CLOSED,
 	LOOK_WAITING,
 	CLONE_CHANNEL,
+	BORROW_CHANNEL,
 	FREE_CHANNEL,
 	NEW_SENDER,
 	NEW_RECEIVER,
@@ -92,7 +93,7 @@ struct program {
  *     l0 y0 i0 q0       look at the length, the reason of the close, whether it is closed, who waits
  *     S0 R0 fS0 fR0     close, free the sender, the receiver
  *     +S0 +R0 *S0 *R0   make the thread's own end, through the channel's handle or as a clone of the shared end
- *     +x0 fx0           one more handle of the channel; give one back
+ *     +x0 +b0 fx0       one more handle of the channel, from a handle or from the shared sender; give one back
  *     k K fk fK         raise, free the root token, the timed one
  *
  * Before a step: t tries, u has a deadline, v one that has passed, c, C and D give the root, the timed or the deep token.

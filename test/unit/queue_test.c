@@ -25,7 +25,7 @@ TEST(queue_init, makes_an_open_empty_queue, 5)
 	desk_init(&second, 2);
 	CHECK(first.queue.id < second.queue.id);
 	CHECK(first.queue.put.at.ended == DUCT_OK && first.queue.take.at.ended == DUCT_OK);
-	CHECK(queue_len(&first.queue, NULL) == 0);
+	CHECK(queue_backlog(&first.queue).len == 0);
 	CHECK(queue_count_waiting(&first.queue, true) == 0 && queue_count_waiting(&first.queue, false) == 0);
 	desk_fini(&first);
 	desk_fini(&second);
@@ -233,11 +233,11 @@ TEST(queue_attempt, is_first_in_first_out_up_to_the_capacity, 5)
 		for (int lap = 0; lap < 5; lap++) {
 			CHECK_STATUS(desk_take(&desk, &message), DUCT_EMPTY);
 			desk_fill(&desk);
-			CHECK(queue_len(&desk.queue, NULL) == capacity);
+			CHECK(queue_backlog(&desk.queue).len == capacity);
 			CHECK_STATUS(desk_put(&desk, 9), DUCT_FULL);
 			for (uint64_t m = 1; m <= capacity; m++)
 				desk_expect(&desk, m);
-			CHECK(queue_len(&desk.queue, NULL) == 0);
+			CHECK(queue_backlog(&desk.queue).len == 0);
 		}
 		CHECK(message == 77);
 		desk_fini(&desk);
@@ -259,10 +259,10 @@ TEST(put, serves_waiting_receivers_in_order, 5)
 			CHECK(sleeper_sleeps(&sleepers[s]));
 			CHECK_STATUS(desk_put(&desk, 10 + s), DUCT_OK);
 			CHECK(sleeper_woke(&sleepers[s], DUCT_OK) && sleepers[s].message == 10 + s);
-			CHECK(queue_len(&desk.queue, NULL) == 0);
+			CHECK(queue_backlog(&desk.queue).len == 0);
 		}
 		CHECK_STATUS(desk_put(&desk, 13), capacities[i] == 0 ? DUCT_FULL : DUCT_OK);
-		CHECK(queue_len(&desk.queue, NULL) == (capacities[i] != 0));
+		CHECK(queue_backlog(&desk.queue).len == (capacities[i] != 0));
 		desk_fini(&desk);
 	}
 }
@@ -284,12 +284,12 @@ TEST(take, refills_from_waiting_senders_in_order, 5)
 			CHECK(sleeper_sleeps(&sleepers[s]));
 			desk_expect(&desk, 1 + s);
 			CHECK(sleeper_woke(&sleepers[s], DUCT_OK));
-			CHECK(queue_len(&desk.queue, NULL) == capacity);
+			CHECK(queue_backlog(&desk.queue).len == capacity);
 			CHECK_STATUS(desk_put(&desk, 99), DUCT_FULL);
 		}
 		for (uint64_t m = 4; m <= capacity + 3; m++)
 			desk_expect(&desk, m);
-		CHECK(queue_len(&desk.queue, NULL) == 0);
+		CHECK(queue_backlog(&desk.queue).len == 0);
 		desk_fini(&desk);
 	}
 }
@@ -370,10 +370,10 @@ TEST(claim_first, observers_hold_nobody_up, 5)
 	desk_init(&desk, 1);
 	sleeper_stand(&observer, &desk.rx, false, 50, true);
 	CHECK_STATUS(desk_put(&desk, 5), DUCT_OK);
-	CHECK(sleeper_woke(&observer, DUCT_OK) && observer.message == 50 && queue_len(&desk.queue, NULL) == 1);
+	CHECK(sleeper_woke(&observer, DUCT_OK) && observer.message == 50 && queue_backlog(&desk.queue).len == 1);
 	sleeper_stand(&observer, &desk.tx, true, 51, true);
 	desk_expect(&desk, 5);
-	CHECK(sleeper_woke(&observer, DUCT_OK) && queue_len(&desk.queue, NULL) == 0);
+	CHECK(sleeper_woke(&observer, DUCT_OK) && queue_backlog(&desk.queue).len == 0);
 	desk_fini(&desk);
 }
 
@@ -454,7 +454,7 @@ TEST(queue_put_many, is_refused_with_the_reason, 5)
 	CHECK(moved == 0);
 	end_mark_locked(&desk.tx);
 	CHECK_STATUS(queue_put_many(&desk.tx, messages, 2, &moved), DUCT_CLOSED);
-	CHECK(moved == 0 && queue_len(&desk.queue, NULL) == 0);
+	CHECK(moved == 0 && queue_backlog(&desk.queue).len == 0);
 	desk_fini(&desk);
 }
 
@@ -473,7 +473,7 @@ TEST(queue_put_many, refused_serves_nobody, 5)
 		sleeper_recv(&sleeper, &desk.rx);
 		desk_close(&other, true);
 		CHECK_STATUS(queue_put_many(&other, messages, 2, &moved), DUCT_CLOSED);
-		CHECK(moved == 0 && sleeper_sleeps(&sleeper) && queue_len(&desk.queue, NULL) == 0);
+		CHECK(moved == 0 && sleeper_sleeps(&sleeper) && queue_backlog(&desk.queue).len == 0);
 		CHECK_STATUS(desk_put(&desk, 3), DUCT_OK);
 		CHECK(sleeper_woke(&sleeper, DUCT_OK) && sleeper.message == 3);
 		desk_fini(&desk);
@@ -539,7 +539,7 @@ TEST(queue_take_many, stops_at_its_count, 5)
 	sleeper_send(&sleepers[0], &desk.tx, 4);
 	sleeper_send(&sleepers[1], &desk.tx, 5);
 	CHECK_STATUS(queue_take_many(&desk.rx, messages, 1, &moved), DUCT_OK);
-	CHECK(moved == 1 && messages[0] == 1 && messages[1] == 0 && queue_len(&desk.queue, NULL) == 3);
+	CHECK(moved == 1 && messages[0] == 1 && messages[1] == 0 && queue_backlog(&desk.queue).len == 3);
 	CHECK(sleeper_woke(&sleepers[0], DUCT_OK) && sleeper_sleeps(&sleepers[1]));
 	sleeper_leave(&sleepers[1]);
 	desk_fini(&desk);
@@ -559,7 +559,7 @@ TEST(queue_take_many, drains_before_it_is_closed, 5)
 	CHECK(moved == 1 && messages[0] == 1);
 	end_mark_locked(&desk.rx);
 	CHECK_STATUS(queue_take_many(&desk.rx, messages, 1, &moved), DUCT_CLOSED);
-	CHECK(moved == 0 && queue_len(&desk.queue, NULL) == 1);
+	CHECK(moved == 0 && queue_backlog(&desk.queue).len == 1);
 	atomic_store(&desk.rx.closed, false);
 	CHECK_STATUS(queue_take_many(&desk.rx, messages, 2, &moved), DUCT_OK);
 	CHECK(moved == 1 && messages[0] == 2);
@@ -573,7 +573,7 @@ static size_t end_of(struct desk *desk)
 {
 	size_t end;
 
-	(void)queue_len(&desk->queue, &end);
+	end = queue_backlog(&desk->queue).end;
 	return end;
 }
 
@@ -596,7 +596,7 @@ TEST(queue_discard, lets_those_who_wait_move_up, 5)
 		for (uint64_t i = 0; i < 3; i++)
 			CHECK(thrown[i] == (keeps ? i + 1 : 0));
 		CHECK(queue_discard(&desk.queue, end, NULL, SIZE_MAX) == 0);
-		CHECK(queue_len(&desk.queue, NULL) == 2);
+		CHECK(queue_backlog(&desk.queue).len == 2);
 		desk_expect(&desk, 4);
 		desk_expect(&desk, 5);
 		desk_fini(&desk);
@@ -618,7 +618,7 @@ TEST(queue_discard, stops_at_its_end, 5)
 			CHECK_STATUS(desk_put(&desk, 4 + i), DUCT_OK);
 		}
 		CHECK(queue_discard(&desk.queue, end, NULL, SIZE_MAX) == (taken < 3 ? 3 - taken : 0));
-		CHECK(queue_len(&desk.queue, NULL) == (taken < 3 ? taken : 3));
+		CHECK(queue_backlog(&desk.queue).len == (taken < 3 ? taken : 3));
 		for (uint64_t i = taken < 3 ? 3 : taken; i < taken + 3; i++)
 			desk_expect(&desk, 1 + i);
 		desk_fini(&desk);
@@ -638,7 +638,7 @@ TEST(queue_discard, works_by_handfuls_on_what_has_ended, 5)
 	end = end_of(&desk);
 	CHECK(queue_discard(&desk.queue, end, NULL, 2) == 2);
 	CHECK(queue_discard(&desk.queue, end, NULL, 2) == 1);
-	CHECK(queue_discard(&desk.queue, end, NULL, 2) == 0 && queue_len(&desk.queue, NULL) == 0);
+	CHECK(queue_discard(&desk.queue, end, NULL, 2) == 0 && queue_backlog(&desk.queue).len == 0);
 	desk_fini(&desk);
 }
 
@@ -729,7 +729,7 @@ TEST(end_stop_waits_locked, ends_waits_of_its_own_direction, 5)
 	CHECK(sleeper_woke(&receiver, DUCT_CLOSED) && sleeper_woke(&watcher, DUCT_CLOSED));
 	CHECK_STATUS(desk_put(&desk, 1), DUCT_CLOSED);
 	CHECK_STATUS(desk_take(&desk, &message), DUCT_CLOSED);
-	CHECK(queue_len(&desk.queue, NULL) == 0);
+	CHECK(queue_backlog(&desk.queue).len == 0);
 	desk_fini(&desk);
 }
 
@@ -854,12 +854,6 @@ static void set_up(struct desk *desk, struct sleeper *partner, const struct stat
 		sleeper_withdraw(partner);
 }
 
-/* What queue_len says, for one who has the locks. */
-static size_t len_locked(const struct queue *queue)
-{
-	return (atomic_load(&queue->put.at.position) - atomic_load(&queue->take.at.position)) / 2;
-}
-
 static void check_state(const struct state *state)
 {
 	duct_status expected = state->is_send ? expected_put(state) : expected_take(state), probed;
@@ -876,7 +870,7 @@ static void check_state(const struct state *state)
 	queue_lock_both(&desk.queue);
 	probed = queue_probe_locked(&op);
 	CHECK_STATUS(probed, expected);
-	CHECK(len_locked(&desk.queue) == state->len && message == 50);
+	CHECK(queue_backlog_locked(&desk.queue).len == state->len && message == 50);
 	CHECK(state->partner == 0 || (partner.waiter.first.linked && !waiter_is_notified(&partner.waiter)));
 	CHECK_STATUS(queue_do_locked(&op, &wakes), expected);
 	queue_unlock_both(&desk.queue);
@@ -940,13 +934,13 @@ static void *read_len(void *argument)
 {
 	struct reader *reader = argument;
 
-	reader->len = queue_len(reader->queue, NULL);
+	reader->len = queue_backlog(reader->queue).len;
 	atomic_store(&reader->done, true);
 	return NULL;
 }
 
 /* A message can be taken before its put has moved the cursor: to count, one waits for the put to be through. */
-TEST(queue_len, waits_for_a_put_that_is_under_way, 5)
+TEST(queue_backlog, waits_for_a_put_that_is_under_way, 5)
 {
 	struct desk desk;
 	struct reader reader;

@@ -43,6 +43,18 @@ TEST(ring_measure, a_quarter_of_memory_is_a_size, 5)
 	CHECK(bytes > SIZE_MAX / 4 - 100 && bytes < SIZE_MAX / 2);
 }
 
+/* Slots may lie further apart than 32 bits can tell: only addresses are made here, none is used. */
+TEST(ring_word, lies_where_its_slot_does_beyond_4_gib, 5)
+{
+#if SIZE_MAX > UINT32_MAX
+	const size_t stride = ((size_t)1 << 30) + 8;
+	const struct ring ring = { .capacity = 8, .size = (size_t)1 << 30, .stride = stride, .lap = 16 };
+
+	CHECK((uintptr_t)ring_word(&ring, 7) == 7 * stride);
+	CHECK((uintptr_t)ring_message(&ring, 7) > 7 * stride && (uintptr_t)ring_message(&ring, 7) < 7 * stride + 64);
+#endif
+}
+
 /* A slot's number has 32 bits, so there can be 2^32 - 1 messages and no more. */
 TEST(ring_measure, capacity_ends_at_32_bits, 5)
 {

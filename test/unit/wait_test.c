@@ -203,7 +203,7 @@ TEST(wait_any, finds_the_ready_one_of_any_number, 10)
 					desk_expect(&desks[ready], ready);
 				else
 					CHECK(attempt.message == ready);
-				CHECK(queue_len(&desks[ready].queue, NULL) == 0);
+				CHECK(queue_backlog(&desks[ready].queue).len == 0);
 			}
 			wait_fini(&attempt.wait);
 		}
@@ -444,7 +444,7 @@ TEST(wait_any, is_served_while_it_sleeps, 10)
 			attempt_join(&attempt, DUCT_OK);
 			CHECK(attempt.wait.done == served && attempt.message == 40 + served);
 			for (uint32_t i = 0; i < numbers[n]; i++)
-				CHECK(queue_count_waiting(&desks[i].queue, false) + queue_len(&desks[i].queue, NULL) == 0);
+				CHECK(queue_count_waiting(&desks[i].queue, false) + queue_backlog(&desks[i].queue).len == 0);
 		}
 	}
 	desks_fini(25);
@@ -846,7 +846,7 @@ TEST(wait_for, expires, 10)
 		plain.deadline = DUCT_FOREVER;
 		plain.cancel = token;
 		CHECK_STATUS(plain_run(&plain), DUCT_CANCELED);
-		CHECK(plain.message == 77 && queue_len(&desks[0].queue, NULL) == (size_t)is_send);
+		CHECK(plain.message == 77 && queue_backlog(&desks[0].queue).len == (size_t)is_send);
 		duct_cancel_free(token);
 		if (is_send)
 			desk_expect(&desks[0], 1);
