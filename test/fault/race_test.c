@@ -90,6 +90,25 @@ TEST(memory, is_not_needed_by_calls_that_are_ready, 20)
 	test_pair_free(&a);
 }
 
+static void drop_nothing(void *message, void *context)
+{
+	(void)message;
+	(void)context;
+	CHECK(!"nothing is there to drop");
+}
+
+/* Nor to discard nothing, however large a message would be. */
+TEST(memory, is_not_needed_to_discard_nothing, 5)
+{
+	struct test_pair pair = test_pair_with(2000, 4, DUCT_OPTIONS(.drop = drop_nothing));
+	size_t count = 77;
+
+	fault_begin(1);
+	CHECK_STATUS(duct_channel_discard(pair.channel, &count), DUCT_OK);
+	CHECK(fault_end() == 0 && count == 0);
+	test_pair_free(&pair);
+}
+
 /* ---- Faults beside hand-offs ------------------------------------------------------------------------------------------ */
 
 #define RACE_MESSAGES 3000
