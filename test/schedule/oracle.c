@@ -321,9 +321,7 @@ static bool apply_drop(union state *state, const struct operation *operation)
 	uint8_t discarding = state->discarding[operation->thread];
 	bool discards = discarding > DISCARDING(part->channel) && discarding <= DISCARDING(part->channel) + MAX_CAPACITY;
 
-	if (state->length[part->channel] == 0 || state->queued[part->channel][0] != part->value)
-		return false;
-	if (!discards)
+	if (!discards || state->queued[part->channel][0] != part->value)
 		return false;
 	take_first(state, part->channel);
 	return true;
@@ -394,10 +392,7 @@ static bool apply(union state *state, uint64_t done, const struct operation *ope
 		condemn(state, operation->thread, part->channel, true);
 		return true;
 	case SETTLED:
-		if (state->discarding[operation->thread] % DISCARDING(1) != 0)
-			return false;
-		state->discarding[operation->thread] = 0;
-		return true;
+		return state->discarding[operation->thread] % DISCARDING(1) == 0;
 	case RAISE:
 		state->raised |= operation->tokens;
 		return true;
@@ -413,10 +408,7 @@ static bool apply(union state *state, uint64_t done, const struct operation *ope
 	case DROP:
 		return apply_drop(state, operation);
 	case DISCARDED:
-		if (state->discarding[operation->thread] != DISCARDING(part->channel))
-			return false;
-		state->discarding[operation->thread] = 0;
-		return true;
+		return state->discarding[operation->thread] == DISCARDING(part->channel);
 	}
 	return false;
 }

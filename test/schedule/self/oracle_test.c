@@ -353,6 +353,8 @@ static const struct line drop_lines[] = {
 	{ ALLOWED, "1:1 0 | 1R0 1(fx0;-0:1;.0 1)ok" },
 	{ REFUSED, "1:1 0 | 1fx0 1(R0;.0 1)ok" },
 	{ ALLOWED, "1:1 0 | 1(R0;.0 1)ok" },
+	/* an end that closes and orphans nothing has nothing to do with what others take meanwhile */
+	{ ALLOWED, "1:5 0 | 1(S0;.0 2s0:9=closed 2r0:5 1)ok" },
 	{ ALLOWED, "2:12 0 | 2r0:1 1(R0;.0 1)ok" },
 	{ ALLOWED, "1:1 0 | 1(fx0;.0 1)ok" },
 	{ REFUSED, "1:1 0 | 1R0 1(R0;.0 1)ok 1-0:1" },
@@ -653,6 +655,16 @@ static void refuses_what_does_not_fit(void)
 	self_check(self_shown(1) == first + 1 && self_shown(2) == second, "a history that just fits");
 }
 
+/* The order of service can be left out of the judgement. */
+static void leaves_order_out(void)
+{
+	handwritten_read("1 0 | 1(r0 1z 2(r0 3s0:1 2)ok:1", false);
+	self_check(!oracle_allows(false), "an overtaken sleeper is refused");
+	oracle_keeps_order = false;
+	self_check(oracle_allows(false), "an overtaken sleeper is allowed if order does not count");
+	oracle_keeps_order = true;
+}
+
 void oracle_test(void)
 {
 	JUDGE(queue_lines);
@@ -668,4 +680,5 @@ void oracle_test(void)
 	remembers_what_failed();
 	records_calls_and_returns();
 	refuses_what_does_not_fit();
+	leaves_order_out();
 }
