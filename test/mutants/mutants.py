@@ -66,6 +66,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 WORKERS = int(os.environ.get('WORKERS', '2'))
 TIMES, SECONDS = 10, 2 # what a program may take longer than without a mutant
 SHARE = 20 # how many mutants of a function a worker takes at once
+CHANCES = 3 # of the tests, for what takes luck to notice
 QUICK = 0.2 # seconds: a test that goes ahead once it noticed something
 
 
@@ -312,7 +313,7 @@ def try_function(mutants, killers, log):
     recent = []
     for mutant in mutants:
         mutant.killer = None
-        for test in recent + [test for test in found if test not in recent]:
+        for test in (recent + [test for test in found if test not in recent]) * (1 if mutant.covering else CHANCES):
             if (not mutant.covering or found[test].listed) and test.kills(mutant):
                 mutant.killer = found[test]
                 if test.seconds < QUICK:
