@@ -304,15 +304,12 @@ check-planted:
 check-fault-planted:
 	CC='$(CC)' test/fault/planted.sh
 
-# More than there are cores, for those that hang only sleep.
-MUTANT_WORKERS = $$(($$(nproc) * 2))
-
 check-mutants:
-	WORKERS=$(MUTANT_WORKERS) test/mutants/mutants.sh $(BUILD)/mutants
+	WORKERS=$$(nproc) test/mutants/mutants.sh $(BUILD)/mutants
 
 # The checkers themselves, and mutants of them.
 check-checkers: check-self
-	CONFIG=test/schedule/self/mutants.conf WORKERS=$(MUTANT_WORKERS) test/mutants/mutants.sh $(BUILD)/checkers
+	CONFIG=test/schedule/self/mutants.conf WORKERS=$$(nproc) test/mutants/mutants.sh $(BUILD)/checkers
 
 check-model:
 	test/model/check-model.sh $(BUILD)/model

@@ -24,9 +24,9 @@ threads    check-threads
 random     check-random
 exhaustive check-exhaustive
 planted    check-planted
-mutants    check-mutants
-checkers   check-checkers
 targets    check-targets
+mutants+   check-mutants
+checkers+  check-checkers
 fault-bugs+ check-fault-planted
 model+     check-model
 tsan+      check-tsan

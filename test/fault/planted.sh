@@ -83,7 +83,7 @@ try()
 	tries=$(note "$1" tries)
 	while [ "${tries:=1}" -gt 0 ]; do
 		# shellcheck disable=SC2046
-		if ! timeout "${SECONDS_EACH:-60}" "$work/program" $(note "$1" run) >"$work/out" 2>&1; then
+		if ! timeout "${SECONDS_EACH:-20}" "$work/program" $(note "$1" run) >"$work/out" 2>&1; then
 			said=$(grep -m 1 -E '^FAIL|: |:$' "$work/out" || echo 'out of time')
 			printf 'found     %-40s %s\n' "$1" "$said"
 			return 0
