@@ -93,7 +93,7 @@ for layer in $(layers 1); do
 	case $chosen in
 	*" $layer "*) echo "$layer" ;;
 	esac
-done | xargs -P "$(nproc)" -n 1 "$0" "$build" --layer
+done | xargs -r -P "$(nproc)" -n 1 "$0" "$build" --layer
 
 printf '\n%s\n' "All layers, $(($(date +%s) - start)) s:"
 for layer in $(layers 0) $(layers 1); do
