@@ -138,10 +138,9 @@ STRESS := $(patsubst test/stress/%.c,%,$(sort $(wildcard test/stress/*.c)))
 FORK_RUNNER = test/support/fork_runner.c
 TEST_FLAGS = $(COMMON) -Ilib -Itest/support
 
-# Names whose calls the fault tests can make fail.  They are linked in two steps, so that the C library's calls of itself are
-# not touched where it is linked statically.
-WRAPPED = malloc calloc realloc free pthread_mutex_init pthread_mutex_destroy pthread_cond_init pthread_cond_destroy \
-	pthread_condattr_init pthread_condattr_destroy pthread_condattr_setclock sched_yield
+# How the fault tests are linked stands in their header.  In two steps, so that the C library's calls of itself are not touched
+# where it is linked statically.
+WRAPS := $(shell sed -n 's/^ \*  *\(-Wl,--wrap=.*\)/\1/p' test/fault/faults.h)
 
 define FLAVOUR
 $(BUILD)/$(1)/%.o: %.c
@@ -152,7 +151,7 @@ $(BUILD)/$(1)/tests: $(UNIT:%.c=$(BUILD)/$(1)/%.o) $(patsubst %.c,$(BUILD)/$(1)/
 	$$(CC) -pthread $(2) -o $$@ $$^ $(4)
 
 $(BUILD)/$(1)/faults: $(patsubst %.c,$(BUILD)/$(1)/%.o,$(FAULT) $(LIB_SOURCES) test/support/support.c $(FORK_RUNNER))
-	$$(CC) -r -nostdlib $$(WRAPPED:%=-Wl,--wrap=%) -o $$@.rel $$^
+	$$(CC) -r -nostdlib $$(WRAPS) -o $$@.rel $$^
 	$$(CC) -pthread $(2) -Wl,-u,sched_yield -o $$@ $$@.rel
 
 $(BUILD)/$(1)/stress/%: $(BUILD)/$(1)/test/stress/%.o $(LIB_SOURCES:%.c=$(BUILD)/$(1)/%.o)
@@ -195,9 +194,13 @@ check-schedule: $(EXPLORER)
 	$(EXPLORER) exhaustive 1
 	EXPLORE_SHARE='0 6' $(EXPLORER) outcomes 2
 
-check-self:
+SELFTEST = $(BUILD)/schedule-self/selftest
+
+$(SELFTEST): $(wildcard test/schedule/*.[ch] test/schedule/self/*.[ch] test/schedule/self/*.sh include/*.h)
 	CC='$(CC)' test/schedule/self/build-self.sh test/schedule $(BUILD)/schedule-self
-	$(BUILD)/schedule-self/selftest
+
+check-self: $(SELFTEST)
+	$(SELFTEST)
 
 check-stress: $(STRESS:%=$(BUILD)/fork/stress/%)
 	$(BUILD)/fork/stress/stress_transfer 20000

@@ -16,6 +16,7 @@ set -e
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
 list=${LIST:-$here/planted.txt}
+. "$root/test/support/planted.sh"
 CC=${CC:-gcc}
 work=$(mktemp -d "${TMPDIR:-/tmp}/planted.XXXXXX")
 trap 'rm -rf "$work"' EXIT
@@ -25,19 +26,6 @@ flags="-std=c11 -D_GNU_SOURCE -pthread -g -O1 -DFORK_RUNNER -I$root/include -I$r
 
 # How to link the fault tests stands in their header.
 [ -n "$SOURCES" ] || wraps=$(sed -n 's/^ \*  *\(-Wl,--wrap=.*\)/\1/p' "$here/faults.h")
-
-names()
-{
-	awk '/^== / { print $2 }' "$list"
-}
-
-# What the list says of the bug after "KEY: ".
-note()
-{
-	awk -v name="$1" -v key="$2: " '
-		/^== / { inside = $2 == name }
-		inside && index($0, key) == 1 { print substr($0, length(key) + 1) }' "$list"
-}
 
 # Changes the files of the bug in $work/lib; an empty change is an error.
 plant()

@@ -123,30 +123,17 @@ struct race {
 	long nomem;
 };
 
-static duct_status race_recv(struct race *race, int *in)
+/* One message, sent or received, by the plain call or by a select of as many equal cases. */
+static duct_status race_move(struct race *race, bool sends, int *message)
 {
 	duct_case cases[MANY];
 	size_t chosen;
 	duct_status status;
 
 	if (race->cases == 0)
-		return duct_recv(race->pair.rx, in);
+		return sends ? duct_send(race->pair.tx, message) : duct_recv(race->pair.rx, message);
 	for (size_t k = 0; k < race->cases; k++)
-		cases[k] = (duct_case)DUCT_RECV(race->pair.rx, in);
-	status = duct_select(cases, race->cases, &chosen);
-	return status == DUCT_OK ? cases[chosen].status : status;
-}
-
-static duct_status race_send(struct race *race, int *out)
-{
-	duct_case cases[MANY];
-	size_t chosen;
-	duct_status status;
-
-	if (race->cases == 0)
-		return duct_send(race->pair.tx, out);
-	for (size_t k = 0; k < race->cases; k++)
-		cases[k] = (duct_case)DUCT_SEND(race->pair.tx, out);
+		cases[k] = sends ? duct_send_case(race->pair.tx, message) : duct_recv_case(race->pair.rx, message);
 	status = duct_select(cases, race->cases, &chosen);
 	return status == DUCT_OK ? cases[chosen].status : status;
 }
@@ -175,7 +162,7 @@ static void check_faulty_receiver(size_t capacity, size_t cases)
 		duct_status status;
 
 		fault_begin(turn++ % 3);
-		status = race_recv(&race, &in);
+		status = race_move(&race, false, &in);
 		fault_end();
 		if (status == DUCT_NOMEM) {
 			CHECK(in == UNTOUCHED);
@@ -217,7 +204,7 @@ static void check_faulty_sender(size_t capacity, size_t cases)
 		duct_status status;
 
 		fault_begin(turn++ % 3);
-		status = race_send(&race, &next);
+		status = race_move(&race, true, &next);
 		fault_end();
 		if (status == DUCT_NOMEM) {
 			race.nomem++;
@@ -277,7 +264,7 @@ static void *run_to_the_fault(void *argument)
 
 	fault_hold_fault(&held->hold);
 	fault_begin(held->n);
-	held->status = held->sends ? race_send(&held->race, &held->message) : race_recv(&held->race, &held->message);
+	held->status = race_move(&held->race, held->sends, &held->message);
 	fault_end();
 	fault_unhold();
 	atomic_store(&held->done, true);

@@ -17,26 +17,13 @@ set -e
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
 list=${LIST:-$here/planted.txt}
+. "$root/test/support/planted.sh"
 CC=${CC:-gcc}
 export CC
 jobs=${JOBS:-$(nproc)}
 work=$(mktemp -d "${TMPDIR:-/tmp}/planted.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 trap 'exit 1' HUP INT TERM
-
-# Names of the bugs in the list.
-names()
-{
-	awk '/^== / { print $2 }' "$list"
-}
-
-# What the list says of the bug after "KEY: ".
-note()
-{
-	awk -v name="$1" -v key="$2: " '
-		/^== / { inside = $2 == name }
-		inside && index($0, key) == 1 { print substr($0, length(key) + 1) }' "$list"
-}
 
 # Plants the bug in the directory of sources, and prints the names of the files that changed.
 plant()

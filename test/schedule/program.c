@@ -1041,17 +1041,23 @@ static void look_at_all(int channel)
 	run_look_waiting(channel, 0);
 }
 
+static bool allowed_but_for_order(bool at_rest)
+{
+	bool allowed;
+
+	oracle_keeps_order = false;
+	allowed = oracle_allows(at_rest);
+	oracle_keeps_order = true;
+	return allowed;
+}
+
 /* Ends the execution unless the oracle allows what happened. */
 static void ask_oracle(bool at_rest)
 {
 	if (oracle_allows(at_rest))
 		return;
-	oracle_keeps_order = false;
-	if (oracle_allows(at_rest)) {
-		oracle_keeps_order = true;
+	if (allowed_but_for_order(at_rest))
 		explorer_fail("a sleeper was overtaken");
-	}
-	oracle_keeps_order = true;
 	if (at_rest)
 		explorer_fail("no thread can run, and the contract does not allow that after this history");
 	explorer_fail("the contract does not allow this history");
