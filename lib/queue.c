@@ -9,9 +9,9 @@
 #include <assert.h>
 #include <errno.h>
 
-/* How often a wait pauses before it yields the processor: a few microseconds in all (wait.c). */
+/* Rounds of pauses of a wait: a few microseconds in all (wait.c). */
 #ifndef DUCT_SPIN_ROUNDS
-#define DUCT_SPIN_ROUNDS 13
+#define DUCT_SPIN_ROUNDS 9
 #endif
 
 /* ---- Life ------------------------------------------------------------------------------------------------------ */
@@ -54,8 +54,8 @@ bool queue_init(struct queue *queue, size_t message_size, size_t capacity, void 
 	ring_init(&queue->ring, message_size, capacity, ring);
 	queue->id = atomic_fetch_add(&last_id, 1) + 1;
 	queue->pauses = spin_pauses();
-	atomic_init(&queue->crowded, 0);
-	atomic_init(&queue->shun, 0);
+	lesson_init(&queue->pausing);
+	lesson_init(&queue->yielding);
 	queue->log = log;
 	return true;
 }
@@ -269,12 +269,23 @@ duct_status queue_do_locked(const struct op *op, struct node **wakes)
 	return op->is_send ? put_locked(op->end, op->message, wakes) : take_locked(op->end, op->message, wakes);
 }
 
+/* After the fast path failed: only because the ring has no room, or no message. */
+static bool is_only_pending(const struct op *op)
+{
+	const struct side *side = op->is_send ? &op->queue->put : &op->queue->take;
+
+	return op->queue->ring.capacity != 0 && load_relaxed(&side->waiting) == NULL && !load_relaxed(&side->at.ended) &&
+	       !load_relaxed(&op->end->closed);
+}
+
 duct_status queue_attempt_locked(const struct op *op)
 {
 	struct queue *queue = op->queue;
 	struct node *wakes = NULL;
-	duct_status status = queue_do_locked(op, &wakes);
+	duct_status status = op->is_send ? DUCT_FULL : DUCT_EMPTY;
 
+	if (!is_only_pending(op))
+		status = queue_do_locked(op, &wakes);
 	if (op->is_send)
 		queue_unlock_put(queue);
 	else

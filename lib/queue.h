@@ -44,6 +44,7 @@
 #ifndef DUCT_QUEUE_H
 #define DUCT_QUEUE_H
 
+#include "lesson.h"
 #include "ring.h"
 #include "sync.h"
 #include "waiter.h"
@@ -59,12 +60,12 @@ struct side {
 struct queue {
 	struct side put;
 	struct side take;
-	struct ring ring;         /* [I] */
-	size_t id;                /* [I] order of creation, which is the order of locking */
-	uint16_t pauses;          /* [I] how often a wait spins here before it yields: never with one processor */
-	_Atomic uint16_t crowded; /* [a] relaxed: waits to come that should not yield; wait.c */
-	_Atomic uint16_t shun;    /* [a] relaxed: how many the next bad yield makes that */
-	struct log *log;          /* [I] NULL: nothing to tell */
+	struct ring ring;       /* [I] */
+	size_t id;              /* [I] order of creation, which is the order of locking */
+	uint16_t pauses;        /* [I] rounds of pauses of a wait: none with one processor */
+	struct lesson pausing;  /* whether waits here should pause; wait.c */
+	struct lesson yielding; /* and whether they should yield the processor */
+	struct log *log;        /* [I] NULL: nothing to tell */
 };
 
 /* [I] fixed when made; [b] written under both locks, read under either; [a] atomic. */
@@ -80,6 +81,7 @@ struct op {
 	struct queue *queue;
 	struct end *end;
 	void *message;
+	uint32_t number; /* the caller's */
 	bool is_send;
 };
 
@@ -235,12 +237,12 @@ static inline bool queue_looks_ready(const struct op *op)
 	return ready || load_acquire(&op->end->closed);
 }
 
-/* The word of the slot where the operation will happen.  For the one who holds the lock of its side. */
-static inline _Atomic size_t *queue_next_word(const struct op *op)
+/* The word of a slot from where the operation will happen on.  For the one who holds the lock of its side. */
+static inline _Atomic size_t *queue_word_ahead(const struct op *op, size_t steps)
 {
 	const struct side *side = op->is_send ? &op->queue->put : &op->queue->take;
 
-	return ring_word(&op->queue->ring, load_relaxed(&side->at.slot));
+	return ring_word(&op->queue->ring, ring_step(&op->queue->ring, load_relaxed(&side->at.slot), steps));
 }
 
 /* ---- With both locks ------------------------------------------------------------------------------------------- */

@@ -9,9 +9,8 @@
  */
 #include "cancel.h"
 #include "channel.h"
+#include "tour.h"
 #include "wait.h"
-
-#include <assert.h>
 
 #define FLAGS_KNOWN ((unsigned)DUCT_PRIORITY | (unsigned)DUCT_READY)
 
@@ -20,21 +19,18 @@ static bool has_ended(duct_status status)
 	return status == DUCT_CLOSED || status == DUCT_NO_RECEIVERS;
 }
 
-static bool is_empty(const duct_case *c)
-{
-	return c->sender == NULL && c->receiver == NULL;
-}
-
 static bool is_live(const duct_case *c)
 {
-	return !is_empty(c) && !has_ended(c->status);
+	return (c->sender != NULL || c->receiver != NULL) && !has_ended(c->status);
 }
 
-static struct op op_of(const duct_case *c)
+static inline struct op op_of(const duct_case *c, size_t number)
 {
 	struct end *end = c->sender != NULL ? &c->sender->end : &c->receiver->end;
 
-	return (struct op){ .queue = end->queue, .end = end, .message = c->message, .is_send = c->sender != NULL };
+	return (struct op){
+		.queue = end->queue, .end = end, .message = c->message, .number = (uint32_t)number, .is_send = c->sender != NULL
+	};
 }
 
 /* What the cases come to before any queue is asked. */
@@ -52,47 +48,56 @@ static struct census count_cases(const duct_case *cases, size_t count, bool obse
 
 		if (c->sender != NULL && c->receiver != NULL)
 			census.valid = false;
-		else if (!is_empty(c) && has_ended(c->status))
-			census.ended++;
-		else if (!is_empty(c)) {
+		else if (is_live(c)) {
 			census.live++;
-			if (c->message == NULL && !observe && op_of(c).queue->ring.size != 0)
+			if (c->message == NULL && !observe && op_of(c, i).queue->ring.size != 0)
 				census.valid = false;
-		}
+		} else
+			census.ended += has_ended(c->status) && (c->sender != NULL || c->receiver != NULL);
 	}
 	return census;
 }
 
-/* The index of the live case number n. */
-static size_t nth_live(const duct_case *cases, uint32_t n)
+/* Tries each case that looks ready, in a fair order; what came of it is told as for one operation. */
+static duct_status look(const duct_case *cases, size_t count, size_t *done)
 {
-	size_t i = 0;
+	const struct tour tour = tour_plan((uint32_t)count, false);
 
-	while (!is_live(&cases[i]) || n-- > 0)
-		i++;
-	return i;
+	for (uint32_t k = 0; k <= tour.mask; k++) {
+		uint32_t i = tour_stop(&tour, k);
+		struct op op;
+		duct_status status;
+
+		if (i >= count || !is_live(&cases[i]))
+			continue;
+		op = op_of(&cases[i], i);
+		if (!queue_looks_ready(&op))
+			continue;
+		status = queue_attempt(&op);
+		if (!is_pending(status)) {
+			*done = i;
+			return status;
+		}
+	}
+	return DUCT_EMPTY;
 }
 
-static duct_status select_live(duct_case *cases, size_t count, size_t live, size_t *chosen, const struct wait_rules *rules)
+/* The live cases become operations of a wait. */
+static NOINLINE duct_status wait_for_one(
+    const duct_case *cases, size_t count, size_t live, size_t *done, const struct wait_rules *rules)
 {
 	struct wait wait;
 	duct_status status = wait_init(&wait, live, rules->cancel);
 	uint32_t n = 0;
-	size_t done;
 
 	if (status != DUCT_OK)
 		return status;
 	for (size_t i = 0; i < count; i++)
 		if (is_live(&cases[i]))
-			wait.ops[n++] = op_of(&cases[i]);
+			wait.ops[n++] = op_of(&cases[i], i);
 	status = wait_any(&wait, rules);
-	if (status == DUCT_OK || has_ended(status)) {
-		assert(cases != NULL);
-		done = nth_live(cases, wait.done);
-		cases[done].status = status;
-		*chosen = done;
-		status = DUCT_OK;
-	}
+	if (live > 0)
+		*done = wait.ops[wait.done].number;
 	wait_fini(&wait);
 	return status;
 }
@@ -100,6 +105,8 @@ static duct_status select_live(duct_case *cases, size_t count, size_t live, size
 static duct_status select_cases(duct_case *cases, size_t count, size_t *chosen, const struct wait_rules *rules)
 {
 	struct census census;
+	duct_status status = DUCT_EMPTY;
+	size_t done;
 
 	if ((cases == NULL && count > 0) || chosen == NULL || rules->deadline < 0)
 		return DUCT_INVALID;
@@ -111,7 +118,21 @@ static duct_status select_cases(duct_case *cases, size_t count, size_t *chosen, 
 	/* Nothing to wait for: all is over, or this would never return. */
 	if (census.live == 0 && (census.ended > 0 || (rules->deadline == DUCT_FOREVER && rules->cancel == NULL)))
 		return DUCT_CLOSED;
-	return select_live(cases, count, census.live, chosen, rules);
+	if (wait_looks(rules, census.live)) {
+		if (rules->deadline <= DEADLINE_NOW)
+			full_fence();
+		status = look(cases, count, &done);
+		if (is_pending(status) && rules->deadline <= DEADLINE_NOW && census.live <= 1)
+			return rules->expired;
+	}
+	if (is_pending(status))
+		status = wait_for_one(cases, count, census.live, &done, rules);
+	if (status == DUCT_OK || has_ended(status)) {
+		*chosen = done;
+		cases[done].status = status;
+		status = DUCT_OK;
+	}
+	return status;
 }
 
 duct_status duct_select(duct_case *cases, size_t count, size_t *chosen)

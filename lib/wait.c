@@ -9,15 +9,18 @@
 #include "clock.h"
 #include "log.h"
 #include "memory.h"
-#include "turn.h"
+#include "tour.h"
 
 /* ---- Spinning -------------------------------------------------------------------------------------------------- */
 
 /*
- * A peer on the other processor answers within a microsecond; to sleep and be woken costs ten or twenty.  So a wait pauses a
- * few microseconds, and then yields, which helps peers that share its processor.  To a busy stranger a yield gives a whole
- * time slice, where a sleeper would be woken at once: so yields are timed, and a thread whose yield took long while its
- * queues hardly moved keeps the next waits there from yielding; twice as many each time, until yields are good again.
+ * A peer that runs on another processor answers within a microsecond; to sleep and be woken costs ten or twenty.  So a wait
+ * first pauses for a few microseconds, and who did so in vain goes to sleep at once: to be woken is also the one chance to be
+ * given a processor of one's own, away from a peer that could not run while we paused.  Then the next waits here do without
+ * pauses, more of them with each time in vain (lesson.h), and yield the processor instead, which helps peers that share it.
+ *
+ * To a busy stranger a yield gives a whole time slice, where a sleeper would be woken at once: so yields are timed, and one
+ * that took long while the queues hardly moved keeps the next waits here from yielding.
  */
 #ifndef DUCT_SPIN_YIELDS
 #define DUCT_SPIN_YIELDS 2
@@ -26,9 +29,26 @@
 #define DUCT_YIELD_LONG 200000 /* ns: a yield that long may have gone to a stranger */
 #endif
 #define YIELD_WORTH 2000  /* ns a message: if the queues moved slower than that meanwhile, it did */
-#define SHUN_FIRST 4      /* waits without yields after the first bad one */
-#define SHUN_MOST 512     /* no more doubling from here */
 #define PAUSES_MOST_LOG 6 /* a round pauses 1, 2, 4 ... 64 times, then 64 times each */
+
+/* How far a wait has gone with waiting awake. */
+struct patience {
+	uint16_t rounds; /* of pauses, or PAUSED_OUT */
+	uint16_t yields;
+};
+
+#define PAUSED_OUT UINT16_MAX
+
+static inline bool may_pause(const struct patience *patience, const struct queue *queue)
+{
+	return patience->rounds < queue->pauses;
+}
+
+static void pause_round(uint32_t round)
+{
+	for (uint32_t i = 0; i < 1u << (round < PAUSES_MOST_LOG ? round : PAUSES_MOST_LOG); i++)
+		cpu_pause();
+}
 
 /* Messages that went through the queues: each moves both cursors by two. */
 static size_t progress(const struct op *ops, uint32_t count)
@@ -40,85 +60,43 @@ static size_t progress(const struct op *ops, uint32_t count)
 	return sum / 4;
 }
 
-static void learn_from_yield(struct queue *queue, int64_t took, size_t moved)
-{
-	uint16_t shun = load_relaxed(&queue->shun);
-
-	if (took > DUCT_YIELD_LONG && (uint64_t)took / YIELD_WORTH > moved) {
-		if (shun < SHUN_MOST)
-			shun = (uint16_t)(2 * shun + SHUN_FIRST);
-		store_relaxed(&queue->shun, shun);
-		store_relaxed(&queue->crowded, shun);
-	} else if (shun != 0) {
-		store_relaxed(&queue->shun, (uint16_t)(shun / 2));
-	}
-}
-
 static void timed_yield(const struct op *ops, uint32_t count)
 {
 	size_t before = progress(ops, count);
-	duct_time begin = duct_now();
+	duct_time began = duct_now(), took;
 
 	sched_yield();
-	learn_from_yield(ops[0].queue, duct_now() - begin, progress(ops, count) - before);
+	took = duct_now() - began;
+	if (took > DUCT_YIELD_LONG && (uint64_t)took / YIELD_WORTH > progress(ops, count) - before)
+		lesson_failed(&ops[0].queue->yielding);
 }
 
-/* One step of waiting awake; false when the budget is spent. */
-static bool spin(const struct op *ops, uint32_t count, uint32_t *step)
+/* One step of waiting awake; false when it is time to sleep. */
+static bool spin(const struct op *ops, uint32_t count, struct patience *patience)
 {
 	struct queue *queue;
-	uint32_t round = (*step)++, budget;
-	uint16_t crowded;
 
 	if (count == 0)
 		return false;
 	queue = ops[0].queue;
-	budget = queue->pauses + (uint32_t)DUCT_SPIN_YIELDS;
-	if (round < queue->pauses) {
-		for (uint32_t i = 0; i < 1u << (round < PAUSES_MOST_LOG ? round : PAUSES_MOST_LOG); i++)
-			cpu_pause();
+	if (patience->rounds == 0 && !lesson_allows(&queue->pausing))
+		patience->rounds = PAUSED_OUT;
+	if (may_pause(patience, queue)) {
+		pause_round(patience->rounds++);
 		return true;
 	}
-	if (round >= budget)
-		return false;
-	crowded = load_relaxed(&queue->crowded);
-	if (crowded > 0) {
-		store_relaxed(&queue->crowded, (uint16_t)(crowded - 1));
-		*step = budget;
-		return false;
+	if (patience->rounds != PAUSED_OUT && queue->pauses != 0) {
+		lesson_failed(&queue->pausing);
+		patience->rounds = PAUSED_OUT;
+		patience->yields = DUCT_SPIN_YIELDS;
 	}
+	if (patience->yields == 0 && !lesson_allows(&queue->yielding))
+		patience->yields = DUCT_SPIN_YIELDS;
+	if (patience->yields == DUCT_SPIN_YIELDS)
+		return false;
+	patience->yields++;
 	timed_yield(ops, count);
 	return true;
-}
-
-/* ---- The order of looking -------------------------------------------------------------------------------------- */
-
-/*
- * A fair select starts at any case and goes round a power of two of places in steps of an odd number, leaving out places
- * that have no case: no table to shuffle, and whichever cases are ready, each has about the same chance to come first.
- */
-struct tour {
-	uint32_t start, stride, mask;
-};
-
-static struct tour tour_plan(uint32_t cases, bool in_order)
-{
-	struct tour tour = { .start = 0, .stride = 1, .mask = 0 };
-	uint64_t turn;
-
-	while (tour.mask + 1 < cases)
-		tour.mask = 2 * tour.mask + 1;
-	if (cases > 1 && !in_order) {
-		turn = turn_next();
-		tour.start = (uint32_t)((turn & UINT32_MAX) * cases >> 32);
-		tour.stride = (uint32_t)(turn >> 32) | 1;
-	}
-	return tour;
-}
-
-static inline uint32_t tour_stop(const struct tour *tour, uint32_t k)
-{
-	return (tour->start + k * tour->stride) & tour->mask;
 }
 
 /* ---- Memory of a wait ------------------------------------------------------------------------------------------ */
@@ -170,7 +148,7 @@ static void sort_by_queue(struct wait *wait)
 {
 	for (uint32_t i = 0; i < wait->count; i++)
 		wait->order[i] = i;
-	for (uint32_t gap = FIRST_GAP; gap > 0; gap /= 3) {
+	for (uint32_t gap = wait->count > 1 ? FIRST_GAP : 0; gap > 0; gap /= 3) {
 		for (uint32_t i = gap; i < wait->count; i++) {
 			uint32_t moving = wait->order[i], j = i;
 
@@ -288,13 +266,14 @@ static struct log *log_of(const struct wait *wait, const struct wait_rules *rule
 }
 
 /* In every list: until notified, or withdrawn for a reason that is returned. */
-static duct_status sleep_in_line(struct wait *wait, struct waiter *waiter, struct log *log, duct_time limit, uint32_t *step)
+static duct_status sleep_in_line(
+    struct wait *wait, struct waiter *waiter, struct log *log, duct_time limit, struct patience *patience)
 {
 	bool told = log != NULL && log_blocked(log);
 	duct_status status = DUCT_OK;
 
 	while (!waiter_is_notified(waiter)) {
-		if (!spin(wait->ops, wait->count, step)) {
+		if (!spin(wait->ops, wait->count, patience)) {
 			status = waiter_sleep(waiter, limit);
 			break;
 		}
@@ -308,7 +287,8 @@ static duct_status sleep_in_line(struct wait *wait, struct waiter *waiter, struc
 #define PINGED DUCT_FULL
 
 /* One turn of the last stage: locks everything, tries everything, and if nothing goes sleeps. */
-static duct_status wait_turn(struct wait *wait, const struct wait_rules *rules, const struct tour *tour, uint32_t *step)
+static duct_status wait_turn(
+    struct wait *wait, const struct wait_rules *rules, const struct tour *tour, struct patience *patience)
 {
 	struct node *wakes = NULL;
 	struct waiter waiter;
@@ -327,7 +307,7 @@ static duct_status wait_turn(struct wait *wait, const struct wait_rules *rules, 
 	for_each_queue(wait, queue_unlock_both);
 	wakes_notify(wakes);
 
-	status = sleep_in_line(wait, &waiter, log_of(wait, rules), rules->deadline, step);
+	status = sleep_in_line(wait, &waiter, log_of(wait, rules), rules->deadline, patience);
 	claimed = atomic_load(&waiter.claim);
 	leave_lines(wait, &waiter, claimed);
 	if (status != DUCT_OK)
@@ -339,13 +319,14 @@ static duct_status wait_turn(struct wait *wait, const struct wait_rules *rules, 
 }
 
 /* The last stage.  The caller has pinned the ends and the token, unless the deadline is now. */
-static duct_status wait_locked(struct wait *wait, const struct wait_rules *rules, const struct tour *tour, uint32_t step)
+static duct_status wait_locked(
+    struct wait *wait, const struct wait_rules *rules, const struct tour *tour, struct patience *patience)
 {
 	duct_status status;
 
 	sort_by_queue(wait);
 	do
-		status = wait_turn(wait, rules, tour, &step);
+		status = wait_turn(wait, rules, tour, patience);
 	while (status == PINGED);
 	return status;
 }
@@ -377,46 +358,27 @@ static void unpin_ends(const struct wait *wait)
 		end_unpin(wait->ops[i].end);
 }
 
-/* Decides at one moment whether anything is ready, without waiting. */
-static duct_status wait_not(struct wait *wait, const struct wait_rules *rules, const struct tour *tour, bool looks)
-{
-	duct_status status;
-
-	if (!looks)
-		return wait_locked(wait, rules, tour, 0);
-	full_fence();
-	status = look_round(wait, tour);
-	if (!is_pending(status))
-		return status;
-	return wait->cases <= 1 ? rules->expired : wait_locked(wait, rules, tour, 0);
-}
-
 duct_status wait_any(struct wait *wait, const struct wait_rules *caller)
 {
 	const struct wait_rules rules = with_token(*caller);
 	const struct tour tour = tour_plan(wait->cases, rules.in_order);
-	/* Who wants the first of several, or nothing done, has to see all of them at one moment. */
-	const bool looks = !rules.observe && (!rules.in_order || wait->cases <= 1);
 	duct_status status = DUCT_EMPTY;
-	uint32_t step = 0;
+	struct patience patience = { 0 };
 
 	if (rules.deadline <= DEADLINE_NOW)
-		return wait_not(wait, &rules, &tour, looks);
-	if (looks)
-		status = look_round(wait, &tour);
-	if (!is_pending(status))
-		return status;
+		return wait_locked(wait, &rules, &tour, &patience);
 	pin_ends(wait);
-	while (looks && is_pending(status) && !deadline_passed(rules.deadline) && spin(wait->ops, wait->cases, &step))
+	while (wait_looks(&rules, wait->cases) && is_pending(status) && !deadline_passed(rules.deadline) &&
+	       spin(wait->ops, wait->cases, &patience))
 		status = look_round(wait, &tour);
 	if (is_pending(status))
-		status = wait_locked(wait, &rules, &tour, step);
+		status = wait_locked(wait, &rules, &tour, &patience);
 	unpin_ends(wait);
 	return status;
 }
 
 /* The last stage of a plain send or receive. */
-static NOINLINE duct_status sleep_for(const struct op *op, const struct wait_rules *rules, uint32_t step)
+static NOINLINE duct_status sleep_for(const struct op *op, const struct wait_rules *rules, struct patience *patience)
 {
 	const struct tour tour = tour_plan(1, true);
 	struct wait wait;
@@ -425,20 +387,37 @@ static NOINLINE duct_status sleep_for(const struct op *op, const struct wait_rul
 	if (status != DUCT_OK)
 		return status;
 	wait.ops[0] = *op;
-	status = wait_locked(&wait, rules, &tour, step);
+	status = wait_locked(&wait, rules, &tour, patience);
 	wait_fini(&wait);
 	return status;
 }
 
-/* Spins until the operation has a chance; false when the budget is spent. */
-static bool spin_until_moved(const struct op *op, _Atomic size_t *word, size_t seen, uint32_t *step)
+/*
+ * The word that a wait awake watches.  For a receiver it is that of the next slot.  A sender waits for room for a run: one
+ * slot more in a full ring would be taken at once, and the two sides would go through the ring on each other's heels, from
+ * one cache line after the other.  Apart they go about twice as fast.  Only while it may pause: no message waits longer for
+ * it, since the ring is full.
+ */
+#define RUN_MOST 64
+
+static _Atomic size_t *word_to_watch(const struct op *op, const struct patience *patience)
 {
-	bool has_ring = op->queue->ring.capacity != 0;
+	const size_t run = op->queue->ring.capacity / 4;
+
+	if (!op->is_send || !may_pause(patience, op->queue))
+		return queue_word_ahead(op, 0);
+	return queue_word_ahead(op, run < RUN_MOST ? run : RUN_MOST);
+}
+
+/* Waits awake until the operation has a chance, or its pauses are over; false when it is time to sleep. */
+static bool spin_until_moved(const struct op *op, _Atomic size_t *word, size_t seen, struct patience *patience)
+{
+	const bool has_ring = op->queue->ring.capacity != 0, paused = may_pause(patience, op->queue);
 
 	if (!has_ring && op->is_send)
 		return false;
-	while (spin(op, 1, step))
-		if (has_ring ? load_relaxed(word) != seen : queue_looks_ready(op))
+	while (spin(op, 1, patience))
+		if (has_ring ? load_relaxed(word) != seen || may_pause(patience, op->queue) != paused : queue_looks_ready(op))
 			return true;
 	return false;
 }
@@ -451,13 +430,13 @@ NOINLINE duct_status wait_for(const struct op *op, duct_time deadline, duct_canc
 	    .in_order = true,
 	    .logged = op->is_send && op->queue->ring.capacity != 0 });
 	struct end *end = op->end;
-	uint32_t step = 0;
+	struct patience patience = { 0 };
 	duct_status status;
 
 	end_pin(end); /* under the lock that whoever frees the end must pass */
 	cancel_pin(cancel);
 	do {
-		_Atomic size_t *word = queue_next_word(op);
+		_Atomic size_t *word = word_to_watch(op, &patience);
 		size_t seen = load_relaxed(word);
 
 		status = queue_attempt_locked(op);
@@ -467,8 +446,8 @@ NOINLINE duct_status wait_for(const struct op *op, duct_time deadline, duct_canc
 			status = rules.expired;
 			break;
 		}
-		if (!spin_until_moved(op, word, seen, &step)) {
-			status = sleep_for(op, &rules, step);
+		if (!spin_until_moved(op, word, seen, &patience)) {
+			status = sleep_for(op, &rules, &patience);
 			break;
 		}
 		status = DUCT_OK;

@@ -57,6 +57,12 @@ struct wait_rules {
 	bool logged;   /* a send that the log of its channel may hear of */
 };
 
+/* Who wants the first of several, or nothing done, has to see all of them at one moment: the others may look without locks. */
+static inline bool wait_looks(const struct wait_rules *rules, size_t cases)
+{
+	return !rules->observe && (!rules->in_order || cases <= 1);
+}
+
 /* Operations on the stack, where nearly all waits find room: a select of 16 cases under a token of four generations. */
 #define WAIT_CASES_INLINE 16
 #define WAIT_OPS_INLINE (WAIT_CASES_INLINE + 4)

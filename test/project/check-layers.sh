@@ -11,8 +11,8 @@ set -u
 layer() {
 	case $1 in
 	sync) echo 0 ;;
-	clock | memory | turn | ring | status | log) echo 1 ;;
-	waiter) echo 2 ;;
+	clock | memory | turn | ring | lesson | status | log) echo 1 ;;
+	waiter | tour) echo 2 ;;
 	queue) echo 3 ;;
 	cancel) echo 4 ;;
 	wait) echo 5 ;;

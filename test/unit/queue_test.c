@@ -907,8 +907,8 @@ TEST(queue_probe_locked, foretells_every_state, 5)
 	}
 }
 
-/* The word where an operation will happen is that of the put or of the take cursor. */
-TEST(queue_next_word, is_that_of_the_side, 5)
+/* The words from where an operation will happen on are those from the put or from the take cursor on, round the ring. */
+TEST(queue_word_ahead, is_counted_from_the_cursor_of_the_side, 5)
 {
 	uint64_t message = 0;
 	struct desk desk;
@@ -918,8 +918,10 @@ TEST(queue_next_word, is_that_of_the_side, 5)
 	send = send_through(&desk.tx, &message);
 	recv = recv_through(&desk.rx, &message);
 	CHECK_STATUS(desk_put(&desk, 1), DUCT_OK);
-	CHECK(queue_next_word(&send) == ring_word(&desk.queue.ring, 1));
-	CHECK(queue_next_word(&recv) == ring_word(&desk.queue.ring, 0));
+	for (size_t ahead = 0; ahead < 3; ahead++) {
+		CHECK(queue_word_ahead(&send, ahead) == ring_word(&desk.queue.ring, (1 + ahead) % 3));
+		CHECK(queue_word_ahead(&recv, ahead) == ring_word(&desk.queue.ring, ahead));
+	}
 	desk_fini(&desk);
 }
 

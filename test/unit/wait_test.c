@@ -8,6 +8,7 @@
 #include "cancel.h"
 #include "desk.h"
 #include "log.h"
+#include "channel.h"
 #include "wait.h"
 
 #include <sys/syscall.h>
@@ -240,25 +241,24 @@ static void note_freed(struct end *end)
  * Who finds its operation ready keeps no end: from the moment that it is done others may know of it and free the handle, so
  * that there is nothing left to keep.
  */
-TEST(wait_any, does_not_touch_the_end_of_what_was_ready, 5)
+TEST(select, does_not_touch_the_end_of_what_was_ready, 5)
 {
-	for (size_t t = 0; t < ARRAY_LEN(tries); t++) {
-		struct attempt attempt;
-		struct end gone;
+	static const duct_time deadlines[] = { 0, DUCT_FOREVER };
 
-		if (tries[t].observe || tries[t].in_order)
-			continue;
+	for (size_t t = 0; t < ARRAY_LEN(deadlines); t++) {
+		duct_receiver gone, other;
+		uint64_t message = 0;
+		duct_case cases[] = { { .receiver = &gone, .message = &message }, { .receiver = &other, .message = &message } };
+		size_t chosen = 77;
+
 		desks_init(2, 1);
-		end_init(&gone, &desks[0].queue, note_freed);
-		atomic_store(&gone.references, 0);
+		end_init(&gone.end, &desks[0].queue, note_freed);
+		atomic_store(&gone.end.references, 0);
+		end_init(&other.end, &desks[1].queue, note_freed);
 		end_was_freed = false;
-		attempt_init(&attempt, 2, tries[t]);
-		attempt_set(&attempt, 0, &gone, false);
-		attempt_set(&attempt, 1, &desks[1].rx, false);
 		CHECK_STATUS(desk_put(&desks[0], 5), DUCT_OK);
-		CHECK_STATUS(attempt_run(&attempt), DUCT_OK);
-		CHECK(attempt.message == 5 && !end_was_freed);
-		wait_fini(&attempt.wait);
+		CHECK_STATUS(duct_select_until(cases, 2, &chosen, 0, deadlines[t], NULL), DUCT_OK);
+		CHECK(chosen == 0 && message == 5 && !end_was_freed);
 		desks_fini(2);
 	}
 }
@@ -560,21 +560,17 @@ static void receive_once(void (*yield)(void))
 	CHECK(attempt.message == 5);
 }
 
-/* Where yields are shunned each wait counts one off and goes to sleep, however long it pauses before. */
-TEST(yield, shunned_is_counted_off, 10)
+/* Where yields do not pay each wait counts one off and goes to sleep, whether it paused before or may not. */
+TEST(yield, not_allowed_is_counted_off, 10)
 {
-	static const uint16_t pauses[] = { 0, 1, 13 };
-
-	for (size_t i = 0; i < ARRAY_LEN(pauses); i++) {
-		desks_init(1, 1);
-		desks[0].queue.pauses = pauses[i];
-		atomic_store(&desks[0].queue.crowded, 2);
-		for (int left = 1; left >= 0; left--) {
-			receive_once(NULL);
-			CHECK(desks[0].queue.crowded == left && desks[0].queue.shun == 0);
-		}
-		desks_fini(1);
+	desks_init(1, 1);
+	desks[0].queue.pauses = 0;
+	atomic_store(&desks[0].queue.yielding.without, 2);
+	for (int left = 1; left >= 0; left--) {
+		receive_once(NULL);
+		CHECK(desks[0].queue.yielding.without == left && desks[0].queue.yielding.lasting == 0);
 	}
+	desks_fini(1);
 }
 
 /* Long, while nothing goes through the queue. */
@@ -585,18 +581,16 @@ static void yield_to_a_stranger(void)
 	nanosleep(&slice, NULL);
 }
 
-/* After a yield that went to a stranger the next waits do without, twice as many each time up to a limit. */
-TEST(yield, to_a_stranger_is_shunned, 10)
+/* After a yield that went to a stranger the next waits do without, more of them each time. */
+TEST(yield, to_a_stranger_is_a_failure, 10)
 {
 	desks_init(1, 1);
-	for (int last = 0, again = 0; again < 10; again++) {
-		atomic_store(&desks[0].queue.crowded, 0);
-		receive_once(yield_to_a_stranger);
-		CHECK(desks[0].queue.shun == (last < 512 ? 2 * last + 4 : last));
-		last = desks[0].queue.shun;
-		CHECK(desks[0].queue.crowded == last - 1); /* its own second yield is counted off */
-	}
-	CHECK(desks[0].queue.shun > 512);
+	desks[0].queue.pauses = 0;
+	receive_once(yield_to_a_stranger);
+	CHECK(desks[0].queue.yielding.lasting == 10 && desks[0].queue.yielding.without == 10); /* both its yields failed */
+	atomic_store(&desks[0].queue.yielding.without, 0);
+	receive_once(yield_to_a_stranger);
+	CHECK(desks[0].queue.yielding.lasting == 90);
 	desks_fini(1);
 }
 
@@ -619,13 +613,51 @@ static void yield_to_a_peer(void)
 	} while (sum < 20000 || took < 300 * 1000 || sum * 1000 < took);
 }
 
-/* A yield that let the peers work was a good one, however long: each halves what the next bad one comes to. */
-TEST(yield, to_a_peer_is_not_shunned, 10)
+/* A yield that let the peers work was a good one, however long: a wait that may yield halves what the next failure comes to. */
+TEST(yield, to_a_peer_is_a_success, 10)
 {
 	desks_init(1, BATCH);
-	atomic_store(&desks[0].queue.shun, 100);
+	desks[0].queue.pauses = 0;
+	atomic_store(&desks[0].queue.yielding.lasting, 100);
 	receive_once(yield_to_a_peer);
-	CHECK(desks[0].queue.shun == 25 && desks[0].queue.crowded == 0);
+	CHECK(desks[0].queue.yielding.lasting == 50 && desks[0].queue.yielding.without == 0);
+	desks_fini(1);
+}
+
+/* ---- Pauses ---------------------------------------------------------------------------------------------------- */
+
+static _Atomic int yields_seen;
+
+static void count_yield(void)
+{
+	atomic_fetch_add(&yields_seen, 1);
+}
+
+/* Who paused in vain sleeps without a yield; the next waits yield and do not pause. */
+TEST(pause, in_vain_is_a_failure, 10)
+{
+	desks_init(1, 1);
+	desks[0].queue.pauses = 3;
+	receive_once(count_yield);
+	CHECK(desks[0].queue.pausing.lasting == 2 && desks[0].queue.pausing.without == 2);
+	CHECK(atomic_exchange(&yields_seen, 0) == 0);
+	for (int left = 1; left >= 0; left--) {
+		receive_once(count_yield);
+		CHECK(desks[0].queue.pausing.lasting == 2 && desks[0].queue.pausing.without == left);
+		CHECK(atomic_exchange(&yields_seen, 0) == 2);
+	}
+	receive_once(count_yield);
+	CHECK(desks[0].queue.pausing.lasting == 6 && desks[0].queue.pausing.without == 6);
+	desks_fini(1);
+}
+
+/* With one processor nobody pauses, so nobody pauses in vain. */
+TEST(pause, with_one_processor_teaches_nothing, 10)
+{
+	desks_init(1, 1);
+	desks[0].queue.pauses = 0;
+	receive_once(count_yield);
+	CHECK(desks[0].queue.pausing.lasting == 0 && desks[0].queue.pausing.without == 0);
 	desks_fini(1);
 }
 
