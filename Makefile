@@ -46,9 +46,11 @@ help:
 	@echo 'make check-all       all that there is, in a quarter of an hour, with a table in the end; TESTING.md tells of its parts:'
 	@echo '                     check-compile check-format check-tidy check-onelock check-threads check-random check-exhaustive'
 	@echo '                     check-planted check-fault-planted check-mutants check-checkers check-targets check-model'
-	@echo '                     check-sanitize (check-tsan check-asan check-msan check-helgrind) check-coverage'
+	@echo '                     check-sanitize (check-tsan check-asan check-msan check-helgrind) check-coverage check-instructions'
 	@echo 'make soak HOURS=8    random programs and real threads, a line a minute, until the time is over or something fails'
-	@echo 'make bench           the benchmarks (needs Google Benchmark)'
+	@echo 'make bench           the benchmarks, beside a ring with a mutex and two condition variables (needs Google Benchmark)'
+	@echo 'make bench-peers     the same scenarios beside other channel libraries; make deps-peers installs those'
+	@echo 'make bench-compare BASE=revision     this tree beside another one of it'
 	@echo 'make html            the manual as web pages, in $(BUILD)/html'
 	@echo 'make install         installs to $$(DESTDIR)$$(PREFIX), here $(DESTDIR)$(PREFIX); make uninstall takes it back'
 	@echo 'make clean           removes $(BUILD)/'
@@ -215,7 +217,7 @@ check-header:
 	test/project/check-header.sh $(CC) $(CXX)
 
 check-format:
-	clang-format --dry-run -Werror $(wildcard lib/*.[ch] bench/*.[ch]* examples/*.c examples/*/*.[ch] test/*/*.[ch] test/*/*/*.[ch])
+	clang-format --dry-run -Werror $(wildcard lib/*.[ch] bench/*.[ch]* bench/*/*.[ch]* examples/*.c examples/*/*.[ch] test/*/*.[ch] test/*/*/*.[ch])
 
 check-layers:
 	test/project/check-layers.sh
@@ -274,7 +276,7 @@ check-all:
 
 check-all-build: all examples $(BUILD)/criterion/tests $(BUILD)/fork/tests $(BUILD)/fork/faults $(STRESS:%=$(BUILD)/fork/stress/%) \
 	$(BUILD)/onelock/tests $(BUILD)/tsan/tests $(BUILD)/tsan/stress/stress_mix $(BUILD)/tsan/stress/stress_history \
-	$(BUILD)/asan/tests $(BUILD)/asan/faults $(BUILD)/asan/stress/stress_mix $(MSAN_PROGRAMS) $(EXPLORER)
+	$(BUILD)/asan/tests $(BUILD)/asan/faults $(BUILD)/asan/stress/stress_mix $(MSAN_PROGRAMS) $(EXPLORER) $(INSTRUCTION_PATHS)
 
 COMPILERS = gcc clang
 
@@ -342,19 +344,50 @@ deps-all:
 	@$(MAKE) -s deps DEPS='$(DEPS) $(MORE_DEPS)'
 
 MORE_DEPS = libclang-rt-14-dev clang-format clang-tidy clang-19 libclang-rt-19-dev llvm-19 valgrind spin python3 libbenchmark-dev \
-	qemu-user musl-tools gcc-aarch64-linux-gnu gcc-arm-linux-gnueabihf gcc-riscv64-linux-gnu gcc-s390x-linux-gnu \
+	gnuplot-nox qemu-user musl-tools gcc-aarch64-linux-gnu gcc-arm-linux-gnueabihf gcc-riscv64-linux-gnu gcc-s390x-linux-gnu \
 	gcc-i686-linux-gnu libc6-dev-arm64-cross libc6-dev-armhf-cross libc6-dev-riscv64-cross libc6-dev-s390x-cross \
 	libc6-dev-i386-cross
 
+# The other libraries of bench-peers.
+deps-peers:
+	@$(MAKE) -s deps DEPS='$(PEER_DEPS)'
+
+PEER_DEPS = g++ python3 gnuplot-nox pkg-config golang-go rustc cargo librust-crossbeam-channel-dev librust-flume-dev \
+	librust-tokio-dev libglib2.0-dev libapr1-dev libaprutil1-dev libtbb-dev libboost-dev libboost-thread-dev libconcurrentqueue-dev
+
 # ---- Benchmarks -----------------------------------------------------------------------------------------------------
 
-bench: $(BUILD)/bench/transfer
-	$(BUILD)/bench/transfer --benchmark_repetitions=5 --benchmark_enable_random_interleaving=true \
-		--benchmark_report_aggregates_only=true
+bench: $(BUILD)/bench/bench
+	$(BUILD)/bench/bench --benchmark_min_time=0.1 --benchmark_repetitions=5 --benchmark_enable_random_interleaving=true \
+		--benchmark_report_aggregates_only=true --benchmark_out=$(BUILD)/bench/bench.json --benchmark_out_format=json
+	bench/plot.sh $(BUILD)/bench/bench.json $(BUILD)/bench/bench.svg
 
-$(BUILD)/bench/%: bench/%.cc $(wildcard bench/*.h) $(STATIC)
+# Side by side with other channel libraries; those that are not installed are left out, with a line.
+bench-peers: $(STATIC)
+	CXX='$(CXX)' bench/peers/build.sh $(BUILD)/bench/peers $(STATIC)
+	PYTHONDONTWRITEBYTECODE=1 python3 bench/peers/run.py --pressure --bars bench/peers/bars.txt --out $(BUILD)/bench/peers \
+		$(PEERS) $(BUILD)/bench/peers/programs/*
+
+# This tree against another revision.
+bench-compare:
+	BUILD='$(BUILD)' MAKE='$(MAKE)' CC='$(CC)' CXX='$(CXX)' CFLAGS='$(CFLAGS)' bench/compare.sh '$(BASE)' $(RUNS) $(SECONDS) $(COMPARE)
+
+RUNS = 11
+SECONDS = 0.2
+
+$(BUILD)/bench/bench: bench/bench.cc $(wildcard bench/*.h) $(STATIC)
 	@mkdir -p $(@D)
 	$(CXX) -std=c++17 -O2 -g -Wall -Wextra -pthread -Iinclude -o $@ $< $(STATIC) -lbenchmark
+
+INSTRUCTION_PATHS = $(BUILD)/bench/instructions/paths
+
+# Exact; RECORD=1 writes the list anew.
+check-instructions: $(INSTRUCTION_PATHS)
+	CC='$(CC)' CFLAGS='$(CFLAGS)' bench/instructions/check-instructions.sh $(BUILD) $(INSTRUCTION_PATHS) $(if $(RECORD),--record)
+
+$(INSTRUCTION_PATHS): bench/instructions/paths.c $(STATIC)
+	@mkdir -p $(@D)
+	$(CC) $(COMMON) $(CFLAGS) $(LDFLAGS) -o $@ $< $(STATIC)
 
 # ---- The rest -------------------------------------------------------------------------------------------------------
 
@@ -367,7 +400,7 @@ clean:
 
 -include $(LIB_OBJECTS:.o=.d)
 
-.PHONY: all help html install uninstall clean examples demo deps deps-all bench soak check check-unit check-fault check-schedule \
+.PHONY: all help html install uninstall clean examples demo deps deps-all deps-peers bench bench-peers bench-compare soak check check-unit check-fault check-schedule \
 	check-self check-stress check-man check-header check-layers check-symbols check-install check-examples check-sanitize check-tsan \
 	check-asan check-msan check-onelock check-helgrind check-planted check-fault-planted check-format check-all check-all-build check-compile \
 	check-tidy check-threads check-random check-exhaustive check-mutants check-checkers check-model check-targets check-coverage

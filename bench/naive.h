@@ -3,72 +3,227 @@
  * SPDX-FileCopyrightText: The Duct authors
  *
  * The ring that everybody writes first: one mutex, two condition variables, a signal for every message.  The honest floor
- * that a channel is measured against.  Capacity 0 is a hand-over: the sender waits until its message has been taken.
+ * that a channel is measured against.  Capacity 0 is a hand-over: the sender waits until its message has been taken.  A
+ * batch is a loop.
+ *
+ * It has no select.  What everybody does instead is to let several rings share one mutex and one condition variable that
+ * tells of messages; the one receiver looks through all rings.
+ *
+ * The size of a message is known to the compiler, which is more than a library can have.
  */
 #ifndef BENCH_NAIVE_H
 #define BENCH_NAIVE_H
 
-#include <pthread.h>
-#include <stdint.h>
-#include <stdlib.h>
+#include "engine.h"
 
-struct naive {
-	pthread_mutex_t lock;
-	pthread_cond_t not_full, not_empty, taken;
-	uint64_t *slots;
-	uint64_t sent, received; /* messages ever */
-	size_t capacity;         /* slots: at least one */
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+#include <vector>
+
+/* The slots of one ring; the owner locks. */
+template <size_t Size> struct NaiveSlots {
+	std::vector<Message<Size>> slots;
+	uint64_t sent = 0, received = 0; /* messages ever */
+
+	explicit NaiveSlots(size_t capacity) : slots(capacity == 0 ? 1 : capacity)
+	{
+	}
+	bool is_full() const
+	{
+		return sent - received == slots.size();
+	}
+	bool is_empty() const
+	{
+		return sent == received;
+	}
+	uint64_t put(const Message<Size> &message)
+	{
+		slots[sent % slots.size()] = message;
+		return sent++;
+	}
+	void take(Message<Size> &message)
+	{
+		message = slots[received++ % slots.size()];
+	}
+};
+
+template <size_t Size> class Naive : public Plain<Naive<Size>>
+{
+      public:
+	static constexpr size_t size = Size, least_capacity = 0;
+	static constexpr bool has_batch = true, has_several = true;
+	class Several;
+
+	explicit Naive(size_t capacity) : ring(capacity), rendezvous(capacity == 0)
+	{
+	}
+	bool send(const Message<Size> &message)
+	{
+		std::unique_lock<std::mutex> hold(lock);
+
+		not_full.wait(hold, [this] { return !ring.is_full(); });
+		put_locked(hold, message);
+		return true;
+	}
+	/* With capacity 0: whatever comes, there is nobody to be sure of. */
+	bool try_send(const Message<Size> &message)
+	{
+		std::unique_lock<std::mutex> hold(lock);
+
+		if (rendezvous || ring.is_full())
+			return false;
+		put_locked(hold, message);
+		return true;
+	}
+	bool receive(Message<Size> &message)
+	{
+		std::unique_lock<std::mutex> hold(lock);
+
+		not_empty.wait(hold, [this] { return !ring.is_empty(); });
+		take_locked(message);
+		return true;
+	}
+	bool try_receive(Message<Size> &message)
+	{
+		std::unique_lock<std::mutex> hold(lock);
+
+		if (ring.is_empty())
+			return false;
+		take_locked(message);
+		return true;
+	}
+	bool send_many(const Message<Size> *messages, size_t count)
+	{
+		for (size_t i = 0; i < count; i++)
+			send(messages[i]);
+		return true;
+	}
+	/* The first, and what more is there. */
+	size_t receive_many(Message<Size> *messages, size_t max)
+	{
+		size_t count = 1;
+
+		receive(messages[0]);
+		while (count < max && try_receive(messages[count]))
+			count++;
+		return count;
+	}
+
+      private:
+	void put_locked(std::unique_lock<std::mutex> &hold, const Message<Size> &message)
+	{
+		uint64_t place = ring.put(message);
+
+		not_empty.notify_one();
+		if (rendezvous)
+			taken.wait(hold, [this, place] { return ring.received > place; });
+	}
+	void take_locked(Message<Size> &message)
+	{
+		ring.take(message);
+		not_full.notify_one();
+		if (rendezvous)
+			taken.notify_all();
+	}
+
+	std::mutex lock;
+	std::condition_variable not_full, not_empty, taken;
+	NaiveSlots<Size> ring; /* [lock] */
 	bool rendezvous;
 };
 
-static inline bool naive_init(struct naive *ring, size_t capacity)
+/* Rings under one lock, for one receiver. */
+template <size_t Size> class Naive<Size>::Several
 {
-	ring->rendezvous = capacity == 0;
-	ring->capacity = capacity == 0 ? 1 : capacity;
-	ring->sent = ring->received = 0;
-	ring->slots = static_cast<uint64_t *>(malloc(ring->capacity * sizeof *ring->slots));
-	return ring->slots != nullptr && pthread_mutex_init(&ring->lock, nullptr) == 0 &&
-	       pthread_cond_init(&ring->not_full, nullptr) == 0 && pthread_cond_init(&ring->not_empty, nullptr) == 0 &&
-	       pthread_cond_init(&ring->taken, nullptr) == 0;
-}
+	struct Ring {
+		NaiveSlots<Size> slots;
+		std::condition_variable not_full;
 
-static inline void naive_fini(struct naive *ring)
-{
-	pthread_cond_destroy(&ring->taken);
-	pthread_cond_destroy(&ring->not_empty);
-	pthread_cond_destroy(&ring->not_full);
-	pthread_mutex_destroy(&ring->lock);
-	free(ring->slots);
-}
+		explicit Ring(size_t capacity) : slots(capacity)
+		{
+		}
+	};
 
-static inline void naive_send(struct naive *ring, uint64_t message)
-{
-	uint64_t place;
+      public:
+	static constexpr size_t size = Size;
 
-	pthread_mutex_lock(&ring->lock);
-	while (ring->sent - ring->received == ring->capacity)
-		pthread_cond_wait(&ring->not_full, &ring->lock);
-	place = ring->sent++;
-	ring->slots[place % ring->capacity] = message;
-	pthread_cond_signal(&ring->not_empty);
-	while (ring->rendezvous && ring->received <= place)
-		pthread_cond_wait(&ring->taken, &ring->lock);
-	pthread_mutex_unlock(&ring->lock);
-}
+	class Sender
+	{
+	      public:
+		Sender(Several &several_, Ring &own_) : several(&several_), own(&own_)
+		{
+		}
+		bool send(const Message<Size> &message)
+		{
+			std::unique_lock<std::mutex> hold(several->lock);
 
-static inline uint64_t naive_receive(struct naive *ring)
-{
-	uint64_t message;
+			own->not_full.wait(hold, [this] { return !own->slots.is_full(); });
+			own->slots.put(message);
+			several->not_empty.notify_one();
+			return true;
+		}
 
-	pthread_mutex_lock(&ring->lock);
-	while (ring->sent == ring->received)
-		pthread_cond_wait(&ring->not_empty, &ring->lock);
-	message = ring->slots[ring->received++ % ring->capacity];
-	pthread_cond_signal(&ring->not_full);
-	if (ring->rendezvous)
-		pthread_cond_broadcast(&ring->taken);
-	pthread_mutex_unlock(&ring->lock);
-	return message;
-}
+	      private:
+		Several *several;
+		Ring *own;
+	};
+
+	class Receiver
+	{
+	      public:
+		Receiver(Several &several_, Message<Size> &message_) : several(several_), message(message_)
+		{
+		}
+		bool receive()
+		{
+			std::unique_lock<std::mutex> hold(several.lock);
+
+			while (!take_locked())
+				several.not_empty.wait(hold);
+			return true;
+		}
+
+	      private:
+		/* From the ring after the one it took from last: each has its turn. */
+		bool take_locked()
+		{
+			for (size_t tries = several.rings.size(); tries > 0; tries--) {
+				Ring &one = several.rings[next];
+
+				next = next + 1 == several.rings.size() ? 0 : next + 1;
+				if (!one.slots.is_empty()) {
+					one.slots.take(message);
+					one.not_full.notify_one();
+					return true;
+				}
+			}
+			return false;
+		}
+
+		Several &several;
+		Message<Size> &message;
+		size_t next = 0;
+	};
+
+	Several(size_t count, size_t capacity)
+	{
+		for (size_t i = 0; i < count; i++)
+			rings.emplace_back(capacity);
+	}
+	Sender sender(size_t number)
+	{
+		return Sender(*this, rings[number]);
+	}
+	Receiver receiver(Message<Size> &message)
+	{
+		return Receiver(*this, message);
+	}
+
+      private:
+	std::mutex lock;
+	std::condition_variable not_empty;
+	std::deque<Ring> rings; /* [lock] */
+};
 
 #endif

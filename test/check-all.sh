@@ -34,6 +34,7 @@ asan+      check-asan
 msan+      check-msan
 helgrind+  check-helgrind
 coverage+  check-coverage
+instructions+ check-instructions
 '
 
 layers() # pattern of the marked names

@@ -1,0 +1,3 @@
+module duct/bench/peers/go
+
+go 1.19

@@ -1,0 +1,501 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+# SPDX-FileCopyrightText: The Duct authors
+#
+# Duct beside other channels, in one interleaved run: run.py [OPTION...] PROGRAM...
+#
+# Each PROGRAM knows one or more channels and does one scenario at a time:
+#
+#     PROGRAM list                                    says "CHANNEL SCENARIO" for everything it can do
+#     PROGRAM run CHANNEL SCENARIO SECONDS            does it and says a line of JSON: ns and cpu_ns for a message, and more
+#     PROGRAM wait CHANNEL SCENARIO SECONDS           the same, with the longest single send and receive
+#     PROGRAM line                                    duct only: ns that a cache line takes from one core to another
+#
+# NAME=PROGRAM calls its channel NAME, so that one channel can stand beside itself from two builds.
+#
+# Machines are noisy and change their mood within minutes, so only figures of one run compare: in each round every scenario is
+# done once by every channel, in an order that rotates from round to round, and medians are taken over the rounds.  What a
+# cache line takes is read before every round and after the last: below 80 ns the two cores share a cache ("near"), above they
+# do not ("far"), which makes everything that works on both cores 1.5 to 6 times slower.
+#
+# A program that fails or hangs loses its cell, which says "failed"; the run goes on, and its exit status is 1.
+import argparse
+import collections
+import json
+import os
+import platform
+import shutil
+import signal
+import statistics
+import subprocess
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+TITLES = {
+    'S1': '1 to 1', 'S2': '4 to 1', 'S3': '1 to 4', 'S4': '4 to 4', 'S5': '1 to 1, capacity 1', 'S6': '1 to 1, capacity 0',
+    'S7': 'ping-pong', 'S8': 'one thread', 'S9': 'select of 4', 'S11': '16 to 16', 'S1-1': '1 to 1, 1 byte',
+    'S1-64': '1 to 1, 64 bytes', 'S1-256': '1 to 1, 256 bytes', 'S4-256': '4 to 4, 256 bytes',
+    'S1-b16': '1 to 1, batches of 16', 'S1-b64': '1 to 1, batches of 64', 'S4-b64': '4 to 4, batches of 64',
+    'popular': '1,000 select',
+}
+PRESSED = {'one': ('S1', 'S4', 'S7'), 'hogs': ('S1', 'S4', 'S5', 'S7', 'S9', 'S11')}
+PRESSED_TITLES = {'one': 'one core', 'hogs': 'busy cores'}
+FAIR, WAIT = ('S3', 'S4', 'S11'), ('S4', 'S11')
+LONG_ROUNDS = 3 # at most, of the runs for fairness and for the longest wait
+NEAR = 80 # ns
+PATIENCE = 20 # seconds that a program may take longer than asked
+HOG_SECONDS = 120 # of processor time, after which a hog ends in any case
+
+Channel = collections.namedtuple('Channel', 'label name program scenarios')
+Row = collections.namedtuple('Row', 'name scenario pressure title') # pressure: '', 'one' or 'hogs'
+Bar = collections.namedtuple('Bar', 'ours theirs channel near far')
+
+
+# ---- The programs ------------------------------------------------------------------------------------------------------
+
+class Programs:
+    """Runs programs; remembers what failed."""
+
+    def __init__(self):
+        self.failures = []
+
+    def fail(self, text):
+        self.failures.append(text)
+        print(f'failed: {text}', file=sys.stderr, flush=True)
+
+    def output(self, command, seconds=0):
+        """What a command says, or None if it fails."""
+        what = ' '.join([os.path.basename(command[0]), *command[1:]])
+        try:
+            done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True,
+                timeout=PATIENCE + seconds)
+        except subprocess.TimeoutExpired:
+            return self.fail(f'{what}: no end after {PATIENCE + seconds:g} s')
+        except OSError as error:
+            return self.fail(f'{what}: {error}')
+        if done.returncode != 0:
+            return self.fail(f'{what}: status {done.returncode}: {done.stderr.strip()[:200]}')
+        return done.stdout
+
+    def channels(self, argument):
+        """The channels of PROGRAM or NAME=PROGRAM."""
+        name, _, program = argument.rpartition('=')
+        scenarios = collections.defaultdict(list)
+        for line in (self.output([os.path.abspath(program), 'list']) or '').splitlines():
+            channel, scenario = line.split()
+            scenarios[channel].append(scenario)
+        prefix = f'{name}/' if name else ''
+        labels = [name] if name and len(scenarios) == 1 else [prefix + channel for channel in scenarios]
+        program = os.path.abspath(program)
+        return [Channel(label, channel, program, scenarios[channel]) for label, channel in zip(labels, scenarios)]
+
+    def result(self, channel, scenario, seconds, word='run', before=()):
+        """The JSON of one run, or None if it fails."""
+        text = self.output([*before, channel.program, word, channel.name, scenario, f'{seconds:g}'], seconds)
+        if text is None:
+            return None
+        try:
+            result = json.loads(text)
+            return {**result, 'ns': float(result['ns']), 'cpu_ns': float(result['cpu_ns'])}
+        except (ValueError, KeyError, TypeError) as error:
+            return self.fail(f'{channel.label} {scenario}: not a result: {error!r}')
+
+    def line(self, channel):
+        text = self.output([channel.program, 'line'])
+        return None if text is None else float(json.loads(text)['line_ns'])
+
+
+class Hogs:
+    """Twice as many busy processes as there are cores.  They are killed in any case: at the end of the block, or by a limit."""
+
+    def __enter__(self):
+        loop = f'ulimit -t {HOG_SECONDS}; while :; do :; done'
+        self.processes = []
+        try:
+            for _ in range(2 * len(os.sched_getaffinity(0))):
+                self.processes.append(subprocess.Popen(['sh', '-c', loop], stdin=subprocess.DEVNULL))
+        except BaseException:
+            self.__exit__()
+            raise
+
+    def __exit__(self, *_):
+        for process in self.processes:
+            process.kill()
+        for process in self.processes:
+            process.wait()
+
+
+# ---- Measuring ---------------------------------------------------------------------------------------------------------
+
+def rows_of(options, channels):
+    """What is measured: each scenario that a channel knows; with pressure also on one core and with hogs."""
+    known = [s for s in TITLES if any(s in channel.scenarios for channel in channels)]
+    known += sorted({s for channel in channels for s in channel.scenarios} - set(TITLES))
+    rows = [Row(s, s, '', f'{s}: {TITLES[s]}' if s in TITLES else s) for s in known]
+    for pressure, scenarios in PRESSED.items():
+        for s in [s for s in scenarios if s in known]:
+            rows.append(Row(f'{s}-{pressure}', s, pressure, f'{s}: {TITLES[s]}, {PRESSED_TITLES[pressure]}'))
+    asked = options.scenarios
+
+    def is_asked(row):
+        if row.name in asked:
+            return True
+        wants_more = row.pressure != '' or row.name == 'popular'
+        return (options.pressure or not wants_more) and (not asked or row.scenario in asked)
+    return [row for row in rows if is_asked(row)]
+
+
+def rotated(items, by):
+    by %= max(len(items), 1)
+    return items[by:] + items[:by]
+
+
+class Run:
+    """One interleaved run; results[row name, channel label] is a list of what the program said, with None where it failed."""
+
+    def __init__(self, options, programs, channels):
+        self.options, self.programs, self.channels = options, programs, channels
+        self.rows = rows_of(options, channels)
+        self.results, self.fair, self.waits = {}, {}, {}
+        self.lines = []
+
+    def read_line(self):
+        for channel in [c for c in self.channels if c.name == 'duct'][-1:]:
+            self.lines.append(self.programs.line(channel))
+
+    def once(self, table, key, channel, scenario, *more):
+        """One more result for table[key, channel]; what failed before is not tried again."""
+        results = table.setdefault((key, channel.label), [])
+        if scenario not in channel.scenarios:
+            del table[key, channel.label]
+        elif None not in results:
+            results.append(self.programs.result(channel, scenario, *more))
+
+    def measure_row(self, row, number):
+        cpu = str(min(os.sched_getaffinity(0)))
+        before = ['taskset', '-c', cpu] if row.pressure == 'one' else []
+        for channel in rotated(self.channels, number):
+            self.once(self.results, row.name, channel, row.scenario, self.options.seconds, 'run', before)
+
+    def measure_rows(self):
+        for number in range(self.options.runs):
+            print(f'round {number + 1} of {self.options.runs}', file=sys.stderr, flush=True)
+            self.read_line()
+            for row in self.rows:
+                if row.pressure == 'hogs':
+                    with Hogs():
+                        self.measure_row(row, number)
+                else:
+                    self.measure_row(row, number)
+
+    def measure_long(self, table, scenarios, seconds, word):
+        """Longer runs of some of the scenarios asked for."""
+        asked = [row.name for row in self.rows if row.name in scenarios]
+        for number in range(min(self.options.runs, LONG_ROUNDS) if seconds > 0 else 0):
+            for scenario in asked:
+                for channel in rotated(self.channels, number):
+                    self.once(table, scenario, channel, scenario, seconds, word)
+
+    def measure(self):
+        self.measure_rows()
+        if self.options.pressure:
+            print('fairness and waiting', file=sys.stderr, flush=True)
+            self.measure_long(self.fair, FAIR, self.options.fair_seconds, 'run')
+            self.measure_long(self.waits, WAIT, self.options.wait_seconds, 'wait')
+        self.read_line()
+
+    def median(self, row_name, label, field='ns'):
+        """None where nothing was measured or something failed."""
+        results = self.results.get((row_name, label), [])
+        return None if not results or None in results else statistics.median(result[field] for result in results)
+
+    def mood(self):
+        lines = [line for line in self.lines if line is not None]
+        return 'unknown' if not lines else 'near' if statistics.median(lines) < NEAR else 'far'
+
+
+# ---- The machine -------------------------------------------------------------------------------------------------------
+
+def first_line(*command):
+    """Of what a command says.  Debian's compilers go before others, as in build.sh."""
+    try:
+        program = shutil.which(command[0], path='/usr/bin:' + os.environ.get('PATH', ''))
+        said = subprocess.run([program or command[0], *command[1:]], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+            universal_newlines=True)
+        return said.stdout.splitlines()[0].strip()
+    except (OSError, IndexError):
+        return None
+
+
+def cpu_model():
+    with open('/proc/cpuinfo') as file:
+        models = [line.split(':', 1)[1].strip() for line in file if line.startswith('model name')]
+    return models[0] if models else platform.machine()
+
+
+def machine():
+    compilers = [first_line(*command) for command in (('c++', '--version'), ('go', 'version'), ('rustc', '--version'))]
+    return {'cpu': cpu_model(), 'cores': len(os.sched_getaffinity(0)), 'kernel': f'{platform.system()} {platform.release()}',
+        'libc': ' '.join(platform.libc_ver()), 'load': os.getloadavg()[0], 'compilers': [c for c in compilers if c]}
+
+
+def machine_text(about, run):
+    lines = [f'{line:.0f} ({"near" if line < NEAR else "far"})' for line in run.lines if line is not None]
+    compilers = about['compilers'][:1 if run.options.compare else None]
+    return '\n'.join([f'{about["cpu"]}, {about["cores"]} cores; {about["kernel"]}; {about["libc"]}', *compilers,
+        f'load of the machine before the run: {about["load"]:.1f}',
+        f'a cache line to the other core, ns, before each round and after the last: {", ".join(lines) or "not measured"}'])
+
+
+# ---- Tables ------------------------------------------------------------------------------------------------------------
+
+def number(value):
+    return f'{value:,.0f}' if value >= 99.95 else f'{value:.1f}'
+
+
+def ratio_text(value):
+    return f'{value:.2f}' if value >= 0.0995 else f'{value:.3f}'
+
+
+def print_table(title, head, lines):
+    widths = [max(len(line[i]) for line in [head, *lines]) for i in range(len(head))]
+    print(f'\n{title}\n')
+    for line in [head, ['-' * width for width in widths], *lines]:
+        print('| ' + ' | '.join(cell.ljust(width) for cell, width in zip(line, widths)) + ' |')
+
+
+def cell(table, key, text):
+    """Of table[key]: '-' where nothing was asked, else what text says of the results."""
+    results = table.get(key)
+    return '-' if not results else 'failed' if None in results else text(results)
+
+
+def median_of(results, field):
+    return statistics.median(result[field] for result in results)
+
+
+def print_times(run):
+    def text(results):
+        return f'{number(median_of(results, "ns"))} ({number(median_of(results, "cpu_ns"))})'
+    labels = [channel.label for channel in run.channels]
+    lines = [[row.title] + [cell(run.results, (row.name, label), text) for label in labels] for row in run.rows]
+    print_table('Wall time of a message in ns (processor time in brackets), medians', ['scenario', *labels], lines)
+
+
+def print_ratios(run):
+    base = run.options.base
+    others = [channel.label for channel in run.channels if channel.label != base]
+    lines = []
+    for row in run.rows:
+        ours = run.median(row.name, base)
+        if ours is not None:
+            lines.append([row.title] + [cell(run.results, (row.name, label),
+                lambda results: ratio_text(ours / median_of(results, 'ns'))) for label in others])
+    if lines and others:
+        print_table(f'{base} / other: below 1, {base} is faster', ['scenario', *others], lines)
+
+
+def evenness(results, side):
+    """Jain's index (1 where all did as much), and the smallest share of the largest."""
+    shares = [result.get(side) for result in results]
+    if not all(shares) or len(shares[0]) < 2 or any(sum(share) == 0 for share in shares):
+        return '-'
+    jain = statistics.median(sum(share) ** 2 / (len(share) * sum(s * s for s in share)) for share in shares)
+    least = statistics.median(min(share) / max(share) for share in shares)
+    return f'{jain:.2f} ({least:.2f})'
+
+
+def print_fairness(run):
+    labels = [channel.label for channel in run.channels]
+    lines = []
+    for s, side in ((s, side) for s in FAIR for side in ('receivers', 'senders')):
+        cells = [cell(run.fair, (s, label), lambda results: evenness(results, side)) for label in labels]
+        if set(cells) != {'-'}:
+            lines.append([f'{s}: {TITLES[s]}, {side}', *cells])
+    if lines:
+        title = f"Fairness over {run.options.fair_seconds:g} s: Jain's index (smallest / largest share)"
+        print_table(title, ['scenario', *labels], lines)
+
+
+def print_waits(run):
+    def text(results):
+        sends, receives = (median_of(results, f'longest_{what}_us') for what in ('send', 'receive'))
+        return f'{number(sends / 1000)} / {number(receives / 1000)}'
+    labels = [channel.label for channel in run.channels]
+    lines = [[f'{s}: {TITLES[s]}'] + [cell(run.waits, (s, label), text) for label in labels]
+        for s in WAIT if any((s, label) in run.waits for label in labels)]
+    if lines:
+        print_table(f'The longest send / receive within {run.options.wait_seconds:g} s, in ms', ['scenario', *labels], lines)
+
+
+# ---- Bars --------------------------------------------------------------------------------------------------------------
+
+def read_bars(path):
+    """Lines SCENARIO CHANNEL RATIO [RATIO-WHEN-FAR]; '-' for no bar, OURS:THEIRS for two scenarios, # for a comment."""
+    bars = []
+    with open(path) as file:
+        for words in (line.split('#')[0].split() for line in file):
+            if words:
+                scenario, channel, near, far = (words + ['-'])[:4]
+                ours, _, theirs = scenario.partition(':')
+                bars.append(Bar(ours, theirs or ours, channel, *(None if bar == '-' else float(bar) for bar in (near, far))))
+    return bars
+
+
+def print_bars(run):
+    far = run.mood() == 'far'
+    met = missed = unmeasured = 0
+    bars = read_bars(run.options.bars)
+    asked = [(bar, bar.far if far else bar.near) for bar in bars if (bar.far if far else bar.near) is not None]
+    print()
+    for bar, limit in asked:
+        ours, theirs = run.median(bar.ours, run.options.base), run.median(bar.theirs, bar.channel)
+        if ours is None or theirs is None:
+            unmeasured += 1
+        elif ours / theirs <= limit:
+            met += 1
+        else:
+            missed += 1
+            print(f'missed: {bar.ours} {bar.channel} {ratio_text(ours / theirs)} > {limit:g}')
+    rest = f', {unmeasured} not measured' if unmeasured else ''
+    rest += f', {len(bars) - len(asked)} have no {"far" if far else "near"} value' if len(asked) < len(bars) else ''
+    print(f'bars: {met} of {met + missed} met ({run.mood()}){rest}')
+
+
+# ---- Two builds of one channel -----------------------------------------------------------------------------------------
+
+def spread(times):
+    """The range that the middle half lies in, in % of the median."""
+    if len(times) < 2:
+        return 0.0
+    low, middle, high = statistics.quantiles(times, n=4, method='inclusive')
+    return 100 * (high - low) / middle
+
+
+def verdict(base, this):
+    """Different only by more than 5 % and by more than either build differs from itself."""
+    change = 100 * (statistics.median(this) / statistics.median(base) - 1)
+    if abs(change) <= max(5, spread(base), spread(this)):
+        return 'same'
+    return 'slower' if change > 0 else 'faster'
+
+
+def print_comparison(run):
+    """The first two channels beside each other; returns how many scenarios are slower in the second."""
+    base, this = (channel.label for channel in run.channels[:2])
+    lines = []
+    for row in run.rows:
+        pair = [run.results.get((row.name, label)) for label in (base, this)]
+        if not all(pair):
+            continue
+        if any(None in results for results in pair):
+            lines.append([row.title, *('failed' if None in results else '-' for results in pair), '-', '-', '-', 'failed'])
+            continue
+        times = [[result['ns'] for result in results] for results in pair]
+        medians = [statistics.median(t) for t in times]
+        lines.append([row.title, *map(number, medians), *(f'{spread(t):.1f} %' for t in times),
+            ratio_text(medians[1] / medians[0]), verdict(*times)])
+    print_table('Wall time of a message in ns, medians; the spread is that of the middle half',
+        ['scenario', base, this, f'spread of {base}', f'spread of {this}', f'{this} / {base}', 'verdict'], lines)
+    return sum(line[-1] == 'slower' for line in lines)
+
+
+# ---- Files -------------------------------------------------------------------------------------------------------------
+
+def write_json(run, about, path):
+    def listed(table):
+        return [{'row': row, 'channel': label, 'runs': results} for (row, label), results in table.items()]
+    with open(path, 'w') as file:
+        json.dump({'machine': about, 'line_ns': run.lines, 'mood': run.mood(), 'seconds': run.options.seconds,
+            'rows': [row._asdict() for row in run.rows], 'results': listed(run.results), 'fairness': listed(run.fair),
+            'waits': listed(run.waits), 'failures': run.programs.failures}, file, indent=1)
+        file.write('\n')
+
+
+def write_plot_data(run, path):
+    """A block of the rows' titles, then a block for every channel: its name, and lines NS ROW."""
+    rows = run.rows[::-1] # the first on top
+    blocks = [['titles', *(f'1 {i} "{row.title}"' for i, row in enumerate(rows))]]
+    for channel in run.channels:
+        times = [(run.median(row.name, channel.label), i) for i, row in enumerate(rows)]
+        if any(ns is not None for ns, _ in times):
+            blocks.append([channel.label, *(f'{ns:.3f} {i}' for ns, i in times if ns is not None)])
+    with open(path, 'w') as file:
+        file.write('\n\n\n'.join('\n'.join(block) for block in blocks) + '\n')
+    return len(rows), len(blocks) - 1
+
+
+def plot(run, folder):
+    if not shutil.which('gnuplot'):
+        print('no plot: there is no gnuplot here')
+        return
+    rows, channels = write_plot_data(run, f'{folder}/peers.dat')
+    about = f"data='{folder}/peers.dat'; picture='{folder}/peers.svg'; rows={rows}; channels={channels}"
+    if channels and subprocess.run(['gnuplot', '-e', about, f'{HERE}/plot.gp']).returncode != 0:
+        run.programs.fail('gnuplot')
+
+
+# ---- The run -----------------------------------------------------------------------------------------------------------
+
+def read_options():
+    def names(text):
+        return text.split(',')
+    parser = argparse.ArgumentParser(description='Duct beside other channels, in one interleaved run')
+    parser.add_argument('--runs', type=int, default=5, help='rounds (5)')
+    parser.add_argument('--seconds', type=float, default=0.35, help='of one scenario of one channel (0.35)')
+    parser.add_argument('--scenarios', type=names, default=[], metavar='S1,S4', help='only these; S1-one: on one core, S1-hogs')
+    parser.add_argument('--channels', type=names, default=[], metavar='A,B', help='only these')
+    parser.add_argument('--base', default='duct', help='the channel whose ratios to the others are shown (duct)')
+    parser.add_argument('--out', metavar='DIR', help='the folder for peers.json and peers.svg')
+    parser.add_argument('--pressure', action='store_true', help='also one core, busy cores, 1,000 threads, fairness, waiting')
+    parser.add_argument('--fair-seconds', type=float, default=2, help='of a run for fairness (2); 0: none')
+    parser.add_argument('--wait-seconds', type=float, default=2, help='of a run for the longest wait (2); 0: none')
+    parser.add_argument('--bars', metavar='FILE', help='tells which ratios are above those in FILE')
+    parser.add_argument('--compare', action='store_true', help='two builds of one channel, the older first')
+    parser.add_argument('programs', nargs='+', metavar='[NAME=]PROGRAM')
+    options = parser.parse_args()
+    if options.runs < 1 or options.seconds <= 0:
+        parser.error('at least one run of more than 0 seconds')
+    return options
+
+
+def find_channels(options, programs):
+    channels = [channel for program in options.programs for channel in programs.channels(program)]
+    chosen = [channel for channel in channels if not options.channels or channel.label in options.channels]
+    return chosen if options.compare else sorted(chosen, key=lambda channel: channel.label != options.base)
+
+
+def report(run, about):
+    """Prints all tables; returns how many scenarios became slower."""
+    print(machine_text(about, run))
+    if run.options.compare:
+        return print_comparison(run)
+    for print_part in (print_times, print_ratios, print_fairness, print_waits):
+        print_part(run)
+    if run.options.bars:
+        print_bars(run)
+    return 0
+
+
+def main():
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143)) # by way of `finally`, which ends the hogs
+    options, programs = read_options(), Programs()
+    channels = find_channels(options, programs)
+    if len(channels) < (2 if options.compare else 1):
+        sys.exit('run.py: no channel to measure')
+    run, about = Run(options, programs, channels), machine() # which tells the load of before
+    run.measure()
+    slower = report(run, about)
+    if options.out:
+        os.makedirs(options.out, exist_ok=True)
+        write_json(run, about, f'{options.out}/{"compare" if options.compare else "peers"}.json')
+        if not options.compare:
+            plot(run, options.out)
+    return 1 if programs.failures or slower else 0
+
+
+if __name__ == '__main__':
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(130)
