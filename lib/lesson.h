@@ -2,9 +2,11 @@
  * SPDX-License-Identifier: MIT
  * SPDX-FileCopyrightText: The Duct authors
  *
- * A lesson: whether something that is worth a try at times is worth it here and now.
+ * A lesson: whether something that pays at times pays here and now.
  *
- * Each failure in a row doubles how often the next ones do without; each success halves it again.  A trial counts as a success until it is known to have failed, so that only failures have to be reported.
+ * Failures in a row make the next ones do without, each about eight times as often as the one before, for a failure may cost a
+ * thousand times what a success saves; each success halves that.  A trial counts as a success until it is known to have
+ * failed, so that only failures have to be reported.
  *
  * Threads learn together and race for it: an update may be lost, and nothing depends on one.
  */
@@ -15,7 +17,7 @@
 
 #include <stdint.h>
 
-#define LESSON_MOST 512 /* times without, at most */
+#define LESSON_MOST 8192 /* times without, at most */
 
 struct lesson {
 	_Atomic uint16_t without; /* [a] relaxed: how often still to do without */
@@ -48,9 +50,18 @@ static inline void lesson_failed(struct lesson *lesson)
 {
 	uint16_t lasting = load_relaxed(&lesson->lasting);
 
-	lasting = (uint16_t)(lasting < LESSON_MOST / 4 ? 4 * lasting + 2 : LESSON_MOST);
+	lasting = (uint16_t)(lasting < LESSON_MOST / 16 ? 8 * lasting + 16 : LESSON_MOST);
 	store_relaxed(&lesson->lasting, lasting);
 	store_relaxed(&lesson->without, lasting);
+}
+
+/* Something tells that it may work again: to be tried sooner. */
+static inline void lesson_doubt(struct lesson *lesson)
+{
+	uint16_t without = load_relaxed(&lesson->without);
+
+	if (without != 0)
+		store_relaxed(&lesson->without, (uint16_t)(without / 2));
 }
 
 #endif

@@ -11,7 +11,7 @@
 
 /* Rounds of pauses of a wait: a few microseconds in all (wait.c). */
 #ifndef DUCT_SPIN_ROUNDS
-#define DUCT_SPIN_ROUNDS 9
+#define DUCT_SPIN_ROUNDS 11
 #endif
 
 /* ---- Life ------------------------------------------------------------------------------------------------------ */
@@ -216,10 +216,7 @@ static duct_status put_locked(struct end *end, const void *message, struct node 
 		wakes_add(wakes, receiver, DUCT_OK);
 		return DUCT_OK;
 	}
-	if (!ring_has_room(&queue->ring, &queue->put.at))
-		return DUCT_FULL;
-	ring_put(&queue->ring, &queue->put.at, message);
-	return DUCT_OK;
+	return ring_put(&queue->ring, &queue->put.at, message) ? DUCT_OK : DUCT_FULL;
 }
 
 /*
@@ -274,8 +271,7 @@ static bool is_only_pending(const struct op *op)
 {
 	const struct side *side = op->is_send ? &op->queue->put : &op->queue->take;
 
-	return op->queue->ring.capacity != 0 && load_relaxed(&side->waiting) == NULL && !load_relaxed(&side->at.ended) &&
-	       !load_relaxed(&op->end->closed);
+	return load_relaxed(&side->waiting) == NULL && !load_relaxed(&side->at.ended) && !load_relaxed(&op->end->closed);
 }
 
 duct_status queue_attempt_locked(const struct op *op)
@@ -284,7 +280,8 @@ duct_status queue_attempt_locked(const struct op *op)
 	struct node *wakes = NULL;
 	duct_status status = op->is_send ? DUCT_FULL : DUCT_EMPTY;
 
-	if (!is_only_pending(op))
+	/* To look again would often find the one slot that the other side has just left. */
+	if (queue_run(queue) == 0 || !is_only_pending(op))
 		status = queue_do_locked(op, &wakes);
 	if (op->is_send)
 		queue_unlock_put(queue);

@@ -160,28 +160,26 @@ void queue_unlock_both(struct queue *queue);
 /* ---- Operations that do not wait ------------------------------------------------------------------------------- */
 
 /* What nearly always happens, under one lock.  False, with that lock held, if it does not. */
-static inline bool queue_put_fast(struct end *end, const void *message)
+ALWAYS_INLINE bool queue_put_fast(struct end *end, const void *message)
 {
 	struct queue *queue = end->queue;
 
 	queue_lock_put(queue);
 	if (unlikely(load_relaxed(&queue->put.waiting) != NULL || load_relaxed(&queue->put.at.ended) ||
-		     load_relaxed(&end->closed) || !ring_has_room(&queue->ring, &queue->put.at)))
+		     load_relaxed(&end->closed) || !ring_put(&queue->ring, &queue->put.at, message)))
 		return false;
-	ring_put(&queue->ring, &queue->put.at, message);
 	queue_unlock_put(queue);
 	return true;
 }
 
-static inline bool queue_take_fast(struct end *end, void *message)
+ALWAYS_INLINE bool queue_take_fast(struct end *end, void *message)
 {
 	struct queue *queue = end->queue;
 
 	queue_lock_take(queue);
 	if (unlikely(load_relaxed(&queue->take.waiting) != NULL || load_relaxed(&end->closed) ||
-		     !ring_has_message(&queue->ring, &queue->take.at)))
+		     !ring_take(&queue->ring, &queue->take.at, message)))
 		return false;
-	ring_take(&queue->ring, &queue->take.at, message);
 	queue_unlock_take(queue);
 	return true;
 }
@@ -237,12 +235,47 @@ static inline bool queue_looks_ready(const struct op *op)
 	return ready || load_acquire(&op->end->closed);
 }
 
-/* The word of a slot from where the operation will happen on.  For the one who holds the lock of its side. */
-static inline _Atomic size_t *queue_word_ahead(const struct op *op, size_t steps)
+/*
+ * Two sides that both go as fast as they can would go through the ring on each other's heels: the one takes what the other
+ * has just put, from a cache line that goes to and fro for every message.  Who finds the other right ahead had better wait a
+ * moment for a run of so many slots; small rings have none (0).
+ */
+static inline size_t queue_run(const struct queue *queue)
 {
-	const struct side *side = op->is_send ? &op->queue->put : &op->queue->take;
+	const size_t quarter = queue->ring.capacity / 4, most = 64;
 
-	return ring_word(&op->queue->ring, ring_step(&op->queue->ring, load_relaxed(&side->at.slot), steps));
+	return quarter < most ? quarter : most;
+}
+
+/* A slot, and what its word says as long as the operation is not ready there. */
+struct watch {
+	size_t slot, idle;
+	_Atomic size_t *word;
+};
+
+static inline bool watch_moved(const struct watch *watch)
+{
+	return load_relaxed(watch->word) != watch->idle;
+}
+
+/* The slot where the operation will happen.  For the one who holds the lock of its side. */
+static inline struct watch queue_watch(const struct op *op)
+{
+	const struct ring *ring = &op->queue->ring;
+	const struct cursor *at = op->is_send ? &op->queue->put.at : &op->queue->take.at;
+	const size_t slot = load_relaxed(&at->slot), position = load_relaxed(&at->position);
+
+	return (struct watch){
+		.slot = slot, .idle = op->is_send ? position - ring->lap + 1 : position, .word = ring_word(ring, slot)
+	};
+}
+
+/* The slot so many steps further on, fewer than there are. */
+static inline struct watch watch_ahead(const struct ring *ring, const struct watch *watch, size_t steps)
+{
+	const size_t slot = ring_step(ring, watch->slot, steps);
+
+	return (struct watch){ .slot = slot, .idle = watch->idle + 2 * steps, .word = ring_word(ring, slot) };
 }
 
 /* ---- With both locks ------------------------------------------------------------------------------------------- */

@@ -95,10 +95,16 @@ static inline size_t ring_step(const struct ring *ring, size_t slot, size_t step
 	return slot < ring->capacity ? slot : slot - ring->capacity;
 }
 
+/* From that position and slot so many steps on. */
+static inline void cursor_move(const struct ring *ring, struct cursor *cursor, size_t position, size_t slot, size_t steps)
+{
+	store_release(&cursor->position, position + 2 * steps);
+	store_relaxed(&cursor->slot, (uint32_t)ring_step(ring, slot, steps));
+}
+
 static inline void cursor_advance(const struct ring *ring, struct cursor *cursor, size_t steps)
 {
-	store_release(&cursor->position, load_relaxed(&cursor->position) + 2 * steps);
-	store_relaxed(&cursor->slot, (uint32_t)ring_step(ring, load_relaxed(&cursor->slot), steps));
+	cursor_move(ring, cursor, load_relaxed(&cursor->position), load_relaxed(&cursor->slot), steps);
 }
 
 /* ---- With the lock of the side --------------------------------------------------------------------------------- */
@@ -113,22 +119,32 @@ static inline bool ring_has_message(const struct ring *ring, const struct cursor
 	return load_acquire(ring_word(ring, load_relaxed(&take->slot))) == load_relaxed(&take->position) + 1;
 }
 
-static inline void ring_put(const struct ring *ring, struct cursor *put, const void *message)
+/* False if there is no room. */
+static inline bool ring_put(const struct ring *ring, struct cursor *put, const void *message)
 {
-	size_t slot = load_relaxed(&put->slot);
+	const size_t position = load_relaxed(&put->position), slot = load_relaxed(&put->slot);
+	_Atomic size_t *word = ring_word(ring, slot);
 
+	if (unlikely(load_acquire(word) != position))
+		return false;
 	ring_copy(ring, ring_message(ring, slot), message);
-	store_release(ring_word(ring, slot), load_relaxed(&put->position) + 1);
-	cursor_advance(ring, put, 1);
+	store_release(word, position + 1);
+	cursor_move(ring, put, position, slot, 1);
+	return true;
 }
 
-static inline void ring_take(const struct ring *ring, struct cursor *take, void *message)
+/* False if there is no message. */
+static inline bool ring_take(const struct ring *ring, struct cursor *take, void *message)
 {
-	size_t slot = load_relaxed(&take->slot);
+	const size_t position = load_relaxed(&take->position), slot = load_relaxed(&take->slot);
+	_Atomic size_t *word = ring_word(ring, slot);
 
+	if (unlikely(load_acquire(word) != position + 1))
+		return false;
 	ring_copy(ring, message, ring_message(ring, slot));
-	store_release(ring_word(ring, slot), load_relaxed(&take->position) + ring->lap);
-	cursor_advance(ring, take, 1);
+	store_release(word, position + ring->lap);
+	cursor_move(ring, take, position, slot, 1);
+	return true;
 }
 
 /*

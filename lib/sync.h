@@ -21,10 +21,12 @@
 #define likely(x_) __builtin_expect(!!(x_), 1)
 #define unlikely(x_) __builtin_expect(!!(x_), 0)
 #define NOINLINE __attribute__((noinline))
+#define ALWAYS_INLINE static inline __attribute__((always_inline))
 #else
 #define likely(x_) (x_)
 #define unlikely(x_) (x_)
 #define NOINLINE
+#define ALWAYS_INLINE static inline
 #endif
 
 /*

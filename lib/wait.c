@@ -15,12 +15,20 @@
 
 /*
  * A peer that runs on another processor answers within a microsecond; to sleep and be woken costs ten or twenty.  So a wait
- * first pauses for a few microseconds, and who did so in vain goes to sleep at once: to be woken is also the one chance to be
- * given a processor of one's own, away from a peer that could not run while we paused.  Then the next waits here do without
- * pauses, more of them with each time in vain (lesson.h), and yield the processor instead, which helps peers that share it.
+ * first pauses, for somewhat less than a microsecond and then for a few more; and then it yields the processor, twice at
+ * most, which helps peers that share it.  Then it sleeps.
  *
- * To a busy stranger a yield gives a whole time slice, where a sleeper would be woken at once: so yields are timed, and one
- * that took long while the queues hardly moved keeps the next waits here from yielding.
+ * Two things may be wrong with that, and each queue learns of both (lesson.h):
+ *
+ *     yields        give a busy stranger a whole time slice, where a sleeper would be woken at once.  So yields are timed:
+ *                   one that took long while the queues hardly moved went to a stranger.
+ *     long pauses   are in vain if a peer shares our processor, which a yield tells of that helps where pauses did not; if it
+ *                   is busy or idle, which a long sleep tells of; or if strangers have its processor.  After a short sleep
+ *                   they are tried again sooner.
+ *
+ * Peers that share a processor, pause for each other in vain and then yield to each other would go on so for ever, though
+ * another processor may be idle: none of them ever sleeps, and it is sleepers that the system gives an idle processor when it
+ * wakes them.  So who has learned that much and still pauses in vain sleeps at once.
  */
 #ifndef DUCT_SPIN_YIELDS
 #define DUCT_SPIN_YIELDS 2
@@ -29,19 +37,34 @@
 #define DUCT_YIELD_LONG 200000 /* ns: a yield that long may have gone to a stranger */
 #endif
 #define YIELD_WORTH 2000  /* ns a message: if the queues moved slower than that meanwhile, it did */
+#define SLEEP_LONG 50000  /* ns: longer than it takes to be woken by a peer that is quick */
+#define SHARED_AT 1000    /* so much of a lesson about pauses means that peers share a processor */
+#define SHORT_ROUNDS 6    /* of pauses, always */
 #define PAUSES_MOST_LOG 6 /* a round pauses 1, 2, 4 ... 64 times, then 64 times each */
 
-/* How far a wait has gone with waiting awake. */
+/* How far a wait has gone. */
 struct patience {
-	uint16_t rounds; /* of pauses, or PAUSED_OUT */
+	uint16_t rounds; /* of pauses, or NO_MORE_PAUSES */
 	uint16_t yields;
+	duct_time slept; /* ns */
 };
 
-#define PAUSED_OUT UINT16_MAX
+#define NO_MORE_PAUSES UINT16_MAX /* for the lesson says so */
 
 static inline bool may_pause(const struct patience *patience, const struct queue *queue)
 {
 	return patience->rounds < queue->pauses;
+}
+
+static inline bool may_pause_briefly(const struct patience *patience, const struct queue *queue)
+{
+	return may_pause(patience, queue) && patience->rounds < SHORT_ROUNDS;
+}
+
+/* All pauses were made, the long ones too. */
+static inline bool has_paused(const struct patience *patience, const struct queue *queue)
+{
+	return patience->rounds == queue->pauses && queue->pauses > 0;
 }
 
 static void pause_round(uint32_t round)
@@ -60,15 +83,18 @@ static size_t progress(const struct op *ops, uint32_t count)
 	return sum / 4;
 }
 
-static void timed_yield(const struct op *ops, uint32_t count)
+/* False if it may have gone to a stranger. */
+static bool timed_yield(const struct op *ops, uint32_t count)
 {
 	size_t before = progress(ops, count);
 	duct_time began = duct_now(), took;
 
 	sched_yield();
 	took = duct_now() - began;
-	if (took > DUCT_YIELD_LONG && (uint64_t)took / YIELD_WORTH > progress(ops, count) - before)
-		lesson_failed(&ops[0].queue->yielding);
+	if (took <= DUCT_YIELD_LONG || (uint64_t)took / YIELD_WORTH <= progress(ops, count) - before)
+		return true;
+	lesson_failed(&ops[0].queue->yielding);
+	return false;
 }
 
 /* One step of waiting awake; false when it is time to sleep. */
@@ -79,24 +105,33 @@ static bool spin(const struct op *ops, uint32_t count, struct patience *patience
 	if (count == 0)
 		return false;
 	queue = ops[0].queue;
-	if (patience->rounds == 0 && !lesson_allows(&queue->pausing))
-		patience->rounds = PAUSED_OUT;
+	if (patience->rounds == SHORT_ROUNDS && !lesson_allows(&queue->pausing))
+		patience->rounds = NO_MORE_PAUSES;
 	if (may_pause(patience, queue)) {
 		pause_round(patience->rounds++);
 		return true;
 	}
-	if (patience->rounds != PAUSED_OUT && queue->pauses != 0) {
-		lesson_failed(&queue->pausing);
-		patience->rounds = PAUSED_OUT;
-		patience->yields = DUCT_SPIN_YIELDS;
-	}
+	if (has_paused(patience, queue) && load_relaxed(&queue->pausing.lasting) >= SHARED_AT)
+		return false;
 	if (patience->yields == 0 && !lesson_allows(&queue->yielding))
 		patience->yields = DUCT_SPIN_YIELDS;
 	if (patience->yields == DUCT_SPIN_YIELDS)
 		return false;
-	patience->yields++;
-	timed_yield(ops, count);
+	patience->yields = timed_yield(ops, count) ? patience->yields + 1 : DUCT_SPIN_YIELDS;
 	return true;
+}
+
+/* At the end of a wait: what it tells about long pauses. */
+static void learn(struct queue *queue, const struct patience *patience)
+{
+	const bool slept = patience->slept != 0, strangers = load_relaxed(&queue->yielding.without) != 0;
+
+	if (has_paused(patience, queue)) {
+		if (slept ? patience->slept > SLEEP_LONG || strangers : patience->yields > 0)
+			lesson_failed(&queue->pausing);
+	} else if (patience->rounds == NO_MORE_PAUSES && slept && patience->slept <= SLEEP_LONG) {
+		lesson_doubt(&queue->pausing);
+	}
 }
 
 /* ---- Memory of a wait ------------------------------------------------------------------------------------------ */
@@ -271,10 +306,13 @@ static duct_status sleep_in_line(
 {
 	bool told = log != NULL && log_blocked(log);
 	duct_status status = DUCT_OK;
+	duct_time began;
 
 	while (!waiter_is_notified(waiter)) {
 		if (!spin(wait->ops, wait->count, patience)) {
+			began = duct_now();
 			status = waiter_sleep(waiter, limit);
+			patience->slept = duct_now() - began;
 			break;
 		}
 	}
@@ -373,6 +411,8 @@ duct_status wait_any(struct wait *wait, const struct wait_rules *caller)
 		status = look_round(wait, &tour);
 	if (is_pending(status))
 		status = wait_locked(wait, &rules, &tour, &patience);
+	if (wait->cases > 0)
+		learn(wait->ops[0].queue, &patience);
 	unpin_ends(wait);
 	return status;
 }
@@ -392,43 +432,47 @@ static NOINLINE duct_status sleep_for(const struct op *op, const struct wait_rul
 	return status;
 }
 
-/*
- * The word that a wait awake watches.  For a receiver it is that of the next slot.  A sender waits for room for a run: one
- * slot more in a full ring would be taken at once, and the two sides would go through the ring on each other's heels, from
- * one cache line after the other.  Apart they go about twice as fast.  Only while it may pause: no message waits longer for
- * it, since the ring is full.
- */
-#define RUN_MOST 64
-
-static _Atomic size_t *word_to_watch(const struct op *op, const struct patience *patience)
+/* Waits a moment for a run of slots. */
+static void await_run(const struct op *op, const struct watch *next, struct patience *patience)
 {
-	const size_t run = op->queue->ring.capacity / 4;
+	const struct watch end = watch_ahead(&op->queue->ring, next, queue_run(op->queue));
 
-	if (!op->is_send || !may_pause(patience, op->queue))
-		return queue_word_ahead(op, 0);
-	return queue_word_ahead(op, run < RUN_MOST ? run : RUN_MOST);
+	while (may_pause_briefly(patience, op->queue) && !watch_moved(&end))
+		(void)spin(op, 1, patience);
 }
 
-/* Waits awake until the operation has a chance, or its pauses are over; false when it is time to sleep. */
-static bool spin_until_moved(const struct op *op, _Atomic size_t *word, size_t seen, struct patience *patience)
+/*
+ * Waits awake until the operation has a chance; false when it is time to sleep.  For a run a sender always waits, since no
+ * message waits longer because a full ring has not become fuller; a receiver only if a message came while it was leaving, as
+ * happens when they come in a stream.
+ */
+static bool spin_until_moved(const struct op *op, const struct watch *next, struct patience *patience)
 {
-	const bool has_ring = op->queue->ring.capacity != 0, paused = may_pause(patience, op->queue);
+	if (op->is_send || watch_moved(next))
+		await_run(op, next, patience);
+	while (!watch_moved(next))
+		if (!spin(op, 1, patience))
+			return false;
+	return true;
+}
 
-	if (!has_ring && op->is_send)
-		return false;
-	while (spin(op, 1, patience))
-		if (has_ring ? load_relaxed(word) != seen || may_pause(patience, op->queue) != paused : queue_looks_ready(op))
+/* At capacity 0 a sender stands in line at once, and a receiver looks for one. */
+static bool spin_until_met(const struct op *op, struct patience *patience)
+{
+	while (!op->is_send && spin(op, 1, patience))
+		if (queue_looks_ready(op))
 			return true;
 	return false;
 }
 
 NOINLINE duct_status wait_for(const struct op *op, duct_time deadline, duct_cancel *cancel)
 {
+	const bool has_ring = op->queue->ring.capacity != 0;
 	const struct wait_rules rules = with_token((struct wait_rules){ .deadline = deadline,
 	    .expired = DUCT_TIMEDOUT,
 	    .cancel = cancel,
 	    .in_order = true,
-	    .logged = op->is_send && op->queue->ring.capacity != 0 });
+	    .logged = op->is_send && has_ring });
 	struct end *end = op->end;
 	struct patience patience = { 0 };
 	duct_status status;
@@ -436,8 +480,7 @@ NOINLINE duct_status wait_for(const struct op *op, duct_time deadline, duct_canc
 	end_pin(end); /* under the lock that whoever frees the end must pass */
 	cancel_pin(cancel);
 	do {
-		_Atomic size_t *word = word_to_watch(op, &patience);
-		size_t seen = load_relaxed(word);
+		const struct watch next = queue_watch(op);
 
 		status = queue_attempt_locked(op);
 		if (!is_pending(status))
@@ -446,12 +489,13 @@ NOINLINE duct_status wait_for(const struct op *op, duct_time deadline, duct_canc
 			status = rules.expired;
 			break;
 		}
-		if (!spin_until_moved(op, word, seen, &patience)) {
+		if (!(has_ring ? spin_until_moved(op, &next, &patience) : spin_until_met(op, &patience))) {
 			status = sleep_for(op, &rules, &patience);
 			break;
 		}
 		status = DUCT_OK;
 	} while (!queue_fast(op));
+	learn(op->queue, &patience);
 	cancel_unpin(cancel);
 	end_unpin(end);
 	return status;

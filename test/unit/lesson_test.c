@@ -26,10 +26,10 @@ TEST(lesson, allows_what_does_not_fail, 5)
 		CHECK(left_out(&lesson) == 0);
 }
 
-/* Each failure in a row about doubles how often the next ones do without, up to a limit. */
-TEST(lesson, failures_in_a_row_double, 5)
+/* Each failure in a row makes more of the next ones do without, up to a limit. */
+TEST(lesson, grows_with_failures_in_a_row, 5)
 {
-	static const int expected[] = { 2, 6, 14, 30, 62, 126, 254, 510, 512, 512, 512 };
+	static const int expected[] = { 16, 80, 336, 1360, LESSON_MOST, LESSON_MOST };
 	struct lesson lesson;
 
 	lesson_init(&lesson);
@@ -40,19 +40,33 @@ TEST(lesson, failures_in_a_row_double, 5)
 	}
 }
 
-/* Each success halves what the next failure comes to; it comes to the least again after enough of them. */
-TEST(lesson, successes_halve, 5)
+/* Each success halves what the next failure comes to; after enough of them it comes to the least again. */
+TEST(lesson, shrinks_with_successes, 5)
 {
-	static const int expected[] = { 512, 512, 510, 254, 126, 62, 30, 14, 6, 2, 2 };
+	static const int expected[] = { LESSON_MOST, LESSON_MOST, 2640, 1328, 672, 344, 176, 96, 56, 32, 24, 16, 16 };
 
 	for (size_t successes = 0; successes < ARRAY_LEN(expected); successes++) {
 		struct lesson lesson;
 
 		lesson_init(&lesson);
-		atomic_store(&lesson.lasting, 510);
+		atomic_store(&lesson.lasting, 1312);
 		for (size_t i = 0; i < successes; i++)
 			CHECK(left_out(&lesson) == 0);
 		lesson_failed(&lesson);
 		CHECK(left_out(&lesson) == expected[successes]);
 	}
+}
+
+/* Who doubts it tries again in half the time. */
+TEST(lesson, doubt_halves_what_is_left, 5)
+{
+	struct lesson lesson;
+
+	lesson_init(&lesson);
+	lesson_doubt(&lesson);
+	CHECK(left_out(&lesson) == 0);
+	lesson_failed(&lesson);
+	CHECK(!lesson_allows(&lesson));
+	lesson_doubt(&lesson);
+	CHECK(left_out(&lesson) == 7);
 }

@@ -907,22 +907,56 @@ TEST(queue_probe_locked, foretells_every_state, 5)
 	}
 }
 
-/* The words from where an operation will happen on are those from the put or from the take cursor on, round the ring. */
-TEST(queue_word_ahead, is_counted_from_the_cursor_of_the_side, 5)
+/* A watched slot moves when the operation becomes ready there, and not before; round the ring too. */
+TEST(queue_watch, moves_when_the_slot_is_ready, 5)
 {
-	uint64_t message = 0;
-	struct desk desk;
-	struct op send, recv;
+	enum { CAPACITY = 3 };
 
-	desk_init(&desk, 3);
-	send = send_through(&desk.tx, &message);
-	recv = recv_through(&desk.rx, &message);
-	CHECK_STATUS(desk_put(&desk, 1), DUCT_OK);
-	for (size_t ahead = 0; ahead < 3; ahead++) {
-		CHECK(queue_word_ahead(&send, ahead) == ring_word(&desk.queue.ring, (1 + ahead) % 3));
-		CHECK(queue_word_ahead(&recv, ahead) == ring_word(&desk.queue.ring, ahead));
+	for (size_t wound = 0; wound < 2 * CAPACITY; wound++) {
+		for (size_t ahead = 0; ahead < CAPACITY; ahead++) {
+			uint64_t message = 0;
+			struct desk desk;
+			struct op send, recv;
+			struct watch watch;
+
+			desk_init(&desk, CAPACITY);
+			send = send_through(&desk.tx, &message);
+			recv = recv_through(&desk.rx, &message);
+			for (size_t i = 0; i < wound; i++) {
+				CHECK_STATUS(desk_put(&desk, 1), DUCT_OK);
+				CHECK_STATUS(desk_take(&desk, &message), DUCT_OK);
+			}
+			watch = queue_watch(&recv);
+			watch = watch_ahead(&desk.queue.ring, &watch, ahead);
+			for (size_t i = 0; i < CAPACITY; i++) {
+				CHECK(watch_moved(&watch) == (i > ahead));
+				CHECK_STATUS(desk_put(&desk, i), DUCT_OK);
+			}
+			watch = queue_watch(&send);
+			watch = watch_ahead(&desk.queue.ring, &watch, ahead);
+			for (size_t i = 0; i < CAPACITY; i++) {
+				CHECK(watch_moved(&watch) == (i > ahead));
+				CHECK_STATUS(desk_take(&desk, &message), DUCT_OK);
+			}
+			desk_fini(&desk);
+		}
 	}
-	desk_fini(&desk);
+}
+
+/* A run is a quarter of the ring, and 64 slots at most. */
+TEST(queue_run, is_a_quarter, 5)
+{
+	static const struct {
+		size_t capacity, run;
+	} sizes[] = { { 0, 0 }, { 1, 0 }, { 3, 0 }, { 4, 1 }, { 7, 1 }, { 8, 2 }, { 255, 63 }, { 256, 64 }, { 1024, 64 } };
+
+	for (size_t i = 0; i < ARRAY_LEN(sizes); i++) {
+		struct desk desk;
+
+		desk_init(&desk, sizes[i].capacity);
+		CHECK(queue_run(&desk.queue) == sizes[i].run);
+		desk_fini(&desk);
+	}
 }
 
 #ifndef DUCT_ONE_LOCK

@@ -226,14 +226,14 @@ static void model_put(struct model *model)
 	unsigned char message[64];
 
 	make_message(message, model->rig.ring.size, model->put);
-	ring_put(&model->rig.ring, &model->rig.put, message);
+	CHECK(ring_put(&model->rig.ring, &model->rig.put, message));
 	model->put++;
 }
 
 static void model_take(struct model *model)
 {
 	memset(model->buffer, 0xee, sizeof model->buffer);
-	ring_take(&model->rig.ring, &model->rig.take, model->buffer);
+	CHECK(ring_take(&model->rig.ring, &model->rig.take, model->buffer));
 	check_taken(model, 1);
 	model->taken++;
 }
@@ -352,7 +352,7 @@ TEST(ring_put_many, of_none_changes_nothing, 5)
 		CHECK(ring_take_many(&rig.ring, &rig.take, &message, 0) == 0);
 		CHECK(ring_has_room(&rig.ring, &rig.put) == !full && ring_has_message(&rig.ring, &rig.take) == full);
 		if (!full)
-			ring_put(&rig.ring, &rig.put, &message);
+			CHECK(ring_put(&rig.ring, &rig.put, &message));
 	}
 	rig_fini(&rig);
 }
@@ -383,7 +383,7 @@ TEST(ring_looks, a_torn_look_is_never_negative, 5)
 	for (uint32_t len = 0; len <= CAPACITY; len++) {
 		rig_wind_to(&rig, 0);
 		for (uint32_t i = 0; i < len; i++)
-			ring_put(&rig.ring, &rig.put, &message);
+			CHECK(ring_put(&rig.ring, &rig.put, &message));
 		for (uint32_t step = 0; step < LAPS * CAPACITY; step++) {
 			for (uint32_t other = 1; other < CAPACITY; other++) {
 				cursor_place(&torn, rig.put.position, (rig.put.slot + other) % CAPACITY);
@@ -392,8 +392,8 @@ TEST(ring_looks, a_torn_look_is_never_negative, 5)
 				CHECK(ring_looks_takable(&rig.ring, &torn));
 			}
 			if (len > 0) {
-				ring_take(&rig.ring, &rig.take, &message);
-				ring_put(&rig.ring, &rig.put, &message);
+				CHECK(ring_take(&rig.ring, &rig.take, &message));
+				CHECK(ring_put(&rig.ring, &rig.put, &message));
 			}
 		}
 	}

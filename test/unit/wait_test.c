@@ -587,10 +587,10 @@ TEST(yield, to_a_stranger_is_a_failure, 10)
 	desks_init(1, 1);
 	desks[0].queue.pauses = 0;
 	receive_once(yield_to_a_stranger);
-	CHECK(desks[0].queue.yielding.lasting == 10 && desks[0].queue.yielding.without == 10); /* both its yields failed */
+	CHECK(desks[0].queue.yielding.lasting == 16 && desks[0].queue.yielding.without == 16); /* there was no second one */
 	atomic_store(&desks[0].queue.yielding.without, 0);
 	receive_once(yield_to_a_stranger);
-	CHECK(desks[0].queue.yielding.lasting == 90);
+	CHECK(desks[0].queue.yielding.lasting == 80);
 	desks_fini(1);
 }
 
@@ -633,21 +633,88 @@ static void count_yield(void)
 	atomic_fetch_add(&yields_seen, 1);
 }
 
-/* Who paused in vain sleeps without a yield; the next waits yield and do not pause. */
-TEST(pause, in_vain_is_a_failure, 10)
+static void put_during_yield(void)
+{
+	CHECK_STATUS(desk_put(&desks[0], 5), DUCT_OK);
+}
+
+/* Who pauses in vain and is helped by a yield shares the processor with a peer. */
+TEST(pause, in_vain_where_a_yield_helps_is_a_failure, 10)
+{
+	struct attempt attempt;
+
+	desks_init(1, 1);
+	desks[0].queue.pauses = 8;
+	attempt_receives(&attempt, 1, forever);
+	attempt.on_yield = put_during_yield;
+	attempt_start(&attempt);
+	attempt_join(&attempt, DUCT_OK);
+	CHECK(desks[0].queue.pausing.lasting == 16 && desks[0].queue.pausing.without == 16);
+	desks_fini(1);
+}
+
+/* A receive that sleeps for some time. */
+static void receive_slowly(void (*yield)(void))
+{
+	const struct timespec time = { .tv_nsec = 2000 * 1000 };
+	struct attempt attempt;
+
+	attempt_receives(&attempt, 1, forever);
+	attempt.on_yield = yield;
+	attempt_start(&attempt);
+	await_receivers(&desks[0], 1);
+	nanosleep(&time, NULL);
+	CHECK_STATUS(desk_put(&desks[0], 5), DUCT_OK);
+	attempt_join(&attempt, DUCT_OK);
+}
+
+/* Nor is it worth pausing for a peer that lets one sleep long; those that do without pauses yield. */
+TEST(pause, before_a_long_sleep_is_a_failure, 10)
 {
 	desks_init(1, 1);
-	desks[0].queue.pauses = 3;
-	receive_once(count_yield);
-	CHECK(desks[0].queue.pausing.lasting == 2 && desks[0].queue.pausing.without == 2);
-	CHECK(atomic_exchange(&yields_seen, 0) == 0);
+	desks[0].queue.pauses = 8;
+	receive_slowly(count_yield);
+	CHECK(desks[0].queue.pausing.lasting == 16 && desks[0].queue.pausing.without == 16);
+	atomic_store(&desks[0].queue.pausing.without, 2);
 	for (int left = 1; left >= 0; left--) {
-		receive_once(count_yield);
-		CHECK(desks[0].queue.pausing.lasting == 2 && desks[0].queue.pausing.without == left);
-		CHECK(atomic_exchange(&yields_seen, 0) == 2);
+		atomic_store(&yields_seen, 0);
+		receive_slowly(count_yield);
+		CHECK(desks[0].queue.pausing.lasting == 16 && desks[0].queue.pausing.without == left && yields_seen == 2);
 	}
-	receive_once(count_yield);
-	CHECK(desks[0].queue.pausing.lasting == 6 && desks[0].queue.pausing.without == 6);
+	receive_slowly(count_yield);
+	CHECK(desks[0].queue.pausing.lasting == 80 && desks[0].queue.pausing.without == 80);
+	desks_fini(1);
+}
+
+/* Who has learned that peers share the processor, and pauses in vain once more, sleeps without a yield. */
+TEST(pause, in_vain_after_many_failures_does_not_yield, 10)
+{
+	desks_init(1, 1);
+	desks[0].queue.pauses = 8;
+	for (int shared = 0; shared < 2; shared++) {
+		atomic_store(&desks[0].queue.pausing.lasting, shared ? 8192 : 0);
+		atomic_store(&desks[0].queue.pausing.without, 0);
+		atomic_store(&yields_seen, 0);
+		receive_slowly(count_yield);
+		CHECK(yields_seen == (shared ? 0 : 2));
+	}
+	desks_fini(1);
+}
+
+/* After a sleep that was short pauses are tried again sooner.  How long one sleeps is the system's to say, so again and again. */
+TEST(pause, after_a_short_sleep_is_doubted, 30)
+{
+	bool halved = false;
+
+	desks_init(1, 1);
+	desks[0].queue.pauses = 8;
+	for (int again = 0; again < 10000 && !halved; again++) {
+		atomic_store(&desks[0].queue.pausing.without, 8000);
+		receive_once(NULL);
+		CHECK(desks[0].queue.pausing.without == 7999 || desks[0].queue.pausing.without == 3999);
+		halved = desks[0].queue.pausing.without == 3999;
+	}
+	CHECK(halved);
 	desks_fini(1);
 }
 
