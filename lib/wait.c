@@ -448,11 +448,16 @@ static void await_run(const struct op *op, const struct watch *next, struct pati
  */
 static bool spin_until_moved(const struct op *op, const struct watch *next, struct patience *patience)
 {
-	if (op->is_send || watch_moved(next))
+	if (may_pause_briefly(patience, op->queue) && (op->is_send || watch_moved(next))) {
+		patience->rounds++; /* this look: what has moved may not be for us, again and again */
 		await_run(op, next, patience);
-	while (!watch_moved(next))
+		if (watch_moved(next))
+			return true;
+	}
+	do
 		if (!spin(op, 1, patience))
 			return false;
+	while (!watch_moved(next));
 	return true;
 }
 
