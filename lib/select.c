@@ -52,8 +52,8 @@ static struct census count_cases(const duct_case *cases, size_t count, bool obse
 			census.live++;
 			if (c->message == NULL && !observe && op_of(c, i).queue->ring.size != 0)
 				census.valid = false;
-		} else
-			census.ended += has_ended(c->status) && (c->sender != NULL || c->receiver != NULL);
+		} else if (c->sender != NULL || c->receiver != NULL)
+			census.ended++;
 	}
 	return census;
 }
@@ -106,10 +106,12 @@ static duct_status select_cases(duct_case *cases, size_t count, size_t *chosen, 
 {
 	struct census census;
 	duct_status status = DUCT_EMPTY;
-	size_t done;
+	size_t done = 0;
 
 	if ((cases == NULL && count > 0) || chosen == NULL || rules->deadline < 0)
 		return DUCT_INVALID;
+	if (count > INT32_MAX)
+		return DUCT_NOMEM; /* no wait can be for so many */
 	census = count_cases(cases, count, rules->observe);
 	if (!census.valid)
 		return DUCT_INVALID;

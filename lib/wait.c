@@ -9,130 +9,8 @@
 #include "clock.h"
 #include "log.h"
 #include "memory.h"
+#include "spin.h"
 #include "tour.h"
-
-/* ---- Spinning -------------------------------------------------------------------------------------------------- */
-
-/*
- * A peer that runs on another processor answers within a microsecond; to sleep and be woken costs ten or twenty.  So a wait
- * first pauses, for somewhat less than a microsecond and then for a few more; and then it yields the processor, twice at
- * most, which helps peers that share it.  Then it sleeps.
- *
- * Two things may be wrong with that, and each queue learns of both (lesson.h):
- *
- *     yields        give a busy stranger a whole time slice, where a sleeper would be woken at once.  So yields are timed:
- *                   one that took long while the queues hardly moved went to a stranger.
- *     long pauses   are in vain if a peer shares our processor, which a yield tells of that helps where pauses did not; if it
- *                   is busy or idle, which a long sleep tells of; or if strangers have its processor.  After a short sleep
- *                   they are tried again sooner.
- *
- * Peers that share a processor, pause for each other in vain and then yield to each other would go on so for ever, though
- * another processor may be idle: none of them ever sleeps, and it is sleepers that the system gives an idle processor when it
- * wakes them.  So who has learned that much and still pauses in vain sleeps at once.
- */
-#ifndef DUCT_SPIN_YIELDS
-#define DUCT_SPIN_YIELDS 2
-#endif
-#ifndef DUCT_YIELD_LONG
-#define DUCT_YIELD_LONG 200000 /* ns: a yield that long may have gone to a stranger */
-#endif
-#define YIELD_WORTH 2000  /* ns a message: if the queues moved slower than that meanwhile, it did */
-#define SLEEP_LONG 50000  /* ns: longer than it takes to be woken by a peer that is quick */
-#define SHARED_AT 1000    /* so much of a lesson about pauses means that peers share a processor */
-#define SHORT_ROUNDS 6    /* of pauses, always */
-#define PAUSES_MOST_LOG 6 /* a round pauses 1, 2, 4 ... 64 times, then 64 times each */
-
-/* How far a wait has gone. */
-struct patience {
-	uint16_t rounds; /* of pauses, or NO_MORE_PAUSES */
-	uint16_t yields;
-	duct_time slept; /* ns */
-};
-
-#define NO_MORE_PAUSES UINT16_MAX /* for the lesson says so */
-
-static inline bool may_pause(const struct patience *patience, const struct queue *queue)
-{
-	return patience->rounds < queue->pauses;
-}
-
-static inline bool may_pause_briefly(const struct patience *patience, const struct queue *queue)
-{
-	return may_pause(patience, queue) && patience->rounds < SHORT_ROUNDS;
-}
-
-/* All pauses were made, the long ones too. */
-static inline bool has_paused(const struct patience *patience, const struct queue *queue)
-{
-	return patience->rounds == queue->pauses && queue->pauses > 0;
-}
-
-static void pause_round(uint32_t round)
-{
-	for (uint32_t i = 0; i < 1u << (round < PAUSES_MOST_LOG ? round : PAUSES_MOST_LOG); i++)
-		cpu_pause();
-}
-
-/* Messages that went through the queues: each moves both cursors by two. */
-static size_t progress(const struct op *ops, uint32_t count)
-{
-	size_t sum = 0;
-
-	for (uint32_t i = 0; i < count; i++)
-		sum += load_relaxed(&ops[i].queue->put.at.position) + load_relaxed(&ops[i].queue->take.at.position);
-	return sum / 4;
-}
-
-/* False if it may have gone to a stranger. */
-static bool timed_yield(const struct op *ops, uint32_t count)
-{
-	size_t before = progress(ops, count);
-	duct_time began = duct_now(), took;
-
-	sched_yield();
-	took = duct_now() - began;
-	if (took <= DUCT_YIELD_LONG || (uint64_t)took / YIELD_WORTH <= progress(ops, count) - before)
-		return true;
-	lesson_failed(&ops[0].queue->yielding);
-	return false;
-}
-
-/* One step of waiting awake; false when it is time to sleep. */
-static bool spin(const struct op *ops, uint32_t count, struct patience *patience)
-{
-	struct queue *queue;
-
-	if (count == 0)
-		return false;
-	queue = ops[0].queue;
-	if (patience->rounds == SHORT_ROUNDS && !lesson_allows(&queue->pausing))
-		patience->rounds = NO_MORE_PAUSES;
-	if (may_pause(patience, queue)) {
-		pause_round(patience->rounds++);
-		return true;
-	}
-	if (has_paused(patience, queue) && load_relaxed(&queue->pausing.lasting) >= SHARED_AT)
-		return false;
-	if (patience->yields == 0 && !lesson_allows(&queue->yielding))
-		patience->yields = DUCT_SPIN_YIELDS;
-	if (patience->yields == DUCT_SPIN_YIELDS)
-		return false;
-	patience->yields = timed_yield(ops, count) ? patience->yields + 1 : DUCT_SPIN_YIELDS;
-	return true;
-}
-
-/* At the end of a wait: what it tells about long pauses. */
-static void learn(struct queue *queue, const struct patience *patience)
-{
-	const bool slept = patience->slept != 0, strangers = load_relaxed(&queue->yielding.without) != 0;
-
-	if (has_paused(patience, queue)) {
-		if (slept ? patience->slept > SLEEP_LONG || strangers : patience->yields > 0)
-			lesson_failed(&queue->pausing);
-	} else if (patience->rounds == NO_MORE_PAUSES && slept && patience->slept <= SLEEP_LONG) {
-		lesson_doubt(&queue->pausing);
-	}
-}
 
 /* ---- Memory of a wait ------------------------------------------------------------------------------------------ */
 
@@ -412,7 +290,7 @@ duct_status wait_any(struct wait *wait, const struct wait_rules *caller)
 	if (is_pending(status))
 		status = wait_locked(wait, &rules, &tour, &patience);
 	if (wait->cases > 0)
-		learn(wait->ops[0].queue, &patience);
+		spin_learn(wait->ops[0].queue, &patience);
 	unpin_ends(wait);
 	return status;
 }
@@ -500,7 +378,7 @@ NOINLINE duct_status wait_for(const struct op *op, duct_time deadline, duct_canc
 		}
 		status = DUCT_OK;
 	} while (!queue_fast(op));
-	learn(op->queue, &patience);
+	spin_learn(op->queue, &patience);
 	cancel_unpin(cancel);
 	end_unpin(end);
 	return status;

@@ -14,7 +14,7 @@ layer() {
 	clock | memory | turn | ring | lesson | status | log) echo 1 ;;
 	waiter | tour) echo 2 ;;
 	queue) echo 3 ;;
-	cancel) echo 4 ;;
+	cancel | spin) echo 4 ;;
 	wait) echo 5 ;;
 	channel) echo 6 ;;
 	anycast | transfer | select) echo 7 ;;

@@ -1,0 +1,91 @@
+/*
+ * SPDX-License-Identifier: MIT
+ * SPDX-FileCopyrightText: The Duct authors
+ *
+ * Spinning: pauses, yields, and what is learned about them.  spin.h tells how it works.
+ */
+#include "spin.h"
+
+#include "clock.h"
+
+#ifndef DUCT_SPIN_YIELDS
+#define DUCT_SPIN_YIELDS 2
+#endif
+#ifndef DUCT_YIELD_LONG
+#define DUCT_YIELD_LONG 200000 /* ns: a yield that long may have gone to a stranger */
+#endif
+#define YIELD_WORTH 2000  /* ns a message: if the queues moved slower than that meanwhile, it did */
+#define SLEEP_LONG 50000  /* ns: longer than it takes to be woken by a peer that is quick */
+#define SHARED_AT 1000    /* so much of a lesson about pauses means that peers share a processor */
+#define PAUSES_MOST_LOG 6 /* a round pauses 1, 2, 4 ... 64 times, then 64 times each */
+
+/* All pauses were made, the long ones too. */
+static inline bool has_paused(const struct patience *patience, const struct queue *queue)
+{
+	return patience->rounds == queue->pauses && queue->pauses > 0;
+}
+
+static void pause_round(uint32_t round)
+{
+	for (uint32_t i = 0; i < 1u << (round < PAUSES_MOST_LOG ? round : PAUSES_MOST_LOG); i++)
+		cpu_pause();
+}
+
+/* Messages that went through the queues: each moves both cursors by two. */
+static size_t progress(const struct op *ops, uint32_t count)
+{
+	size_t sum = 0;
+
+	for (uint32_t i = 0; i < count; i++)
+		sum += load_relaxed(&ops[i].queue->put.at.position) + load_relaxed(&ops[i].queue->take.at.position);
+	return sum / 4;
+}
+
+/* False if it may have gone to a stranger. */
+static bool timed_yield(const struct op *ops, uint32_t count)
+{
+	size_t before = progress(ops, count);
+	duct_time began = duct_now(), took;
+
+	sched_yield();
+	took = duct_now() - began;
+	if (took <= DUCT_YIELD_LONG || (uint64_t)took / YIELD_WORTH <= progress(ops, count) - before)
+		return true;
+	lesson_failed(&ops[0].queue->yielding);
+	return false;
+}
+
+bool spin(const struct op *ops, uint32_t count, struct patience *patience)
+{
+	struct queue *queue;
+
+	if (count == 0)
+		return false;
+	queue = ops[0].queue;
+	if (patience->rounds == SHORT_ROUNDS && !lesson_allows(&queue->pausing))
+		patience->rounds = NO_MORE_PAUSES;
+	if (may_pause(patience, queue)) {
+		pause_round(patience->rounds++);
+		return true;
+	}
+	if (has_paused(patience, queue) && load_relaxed(&queue->pausing.lasting) >= SHARED_AT)
+		return false;
+	if (patience->yields == 0 && !lesson_allows(&queue->yielding))
+		patience->yields = DUCT_SPIN_YIELDS;
+	if (patience->yields == DUCT_SPIN_YIELDS)
+		return false;
+	patience->yields = timed_yield(ops, count) ? patience->yields + 1 : DUCT_SPIN_YIELDS;
+	return true;
+}
+
+void spin_learn(struct queue *queue, const struct patience *patience)
+{
+	const bool slept = patience->slept != 0, strangers = load_relaxed(&queue->yielding.without) != 0;
+
+	if (has_paused(patience, queue)) {
+		if (slept ? patience->slept > SLEEP_LONG || strangers : patience->yields > 0)
+			lesson_failed(&queue->pausing);
+	} else if (patience->rounds == NO_MORE_PAUSES && slept && patience->slept <= SLEEP_LONG) {
+		lesson_doubt(&queue->pausing);
+	}
+}
