@@ -56,7 +56,7 @@ help:
 	@echo 'make clean           removes $(BUILD)/'
 	@echo
 	@echo 'Variables: CC, CXX, CFLAGS, LDFLAGS, BUILD (the folder to build in; another one for other flags), DESTDIR, PREFIX,'
-	@echo 'libdir, includedir, mandir, WERROR=1'
+	@echo 'libdir, includedir, mandir, WERROR=1; for the benchmarks BENCH, PEERS, RUNS, SECONDS, COMPARE (bench/README.md)'
 
 # ---- The library ----------------------------------------------------------------------------------------------------
 
@@ -359,13 +359,13 @@ PEER_DEPS = g++ python3 gnuplot-nox pkg-config golang-go rustc cargo librust-cro
 
 bench: $(BUILD)/bench/bench
 	$(BUILD)/bench/bench --benchmark_min_time=0.1 --benchmark_repetitions=5 --benchmark_enable_random_interleaving=true \
-		--benchmark_report_aggregates_only=true --benchmark_out=$(BUILD)/bench/bench.json --benchmark_out_format=json
+		--benchmark_report_aggregates_only=true --benchmark_out=$(BUILD)/bench/bench.json --benchmark_out_format=json $(BENCH)
 	bench/plot.sh $(BUILD)/bench/bench.json $(BUILD)/bench/bench.svg
 
 # Side by side with other channel libraries; those that are not installed are left out, with a line.
 bench-peers: $(STATIC)
 	CXX='$(CXX)' bench/peers/build.sh $(BUILD)/bench/peers $(STATIC)
-	PYTHONDONTWRITEBYTECODE=1 python3 bench/peers/run.py --pressure --bars bench/peers/bars.txt --out $(BUILD)/bench/peers \
+	CXX='$(CXX)' PYTHONDONTWRITEBYTECODE=1 python3 bench/peers/run.py --pressure --bars bench/peers/bars.txt --out $(BUILD)/bench/peers \
 		$(PEERS) $(BUILD)/bench/peers/programs/*
 
 # This tree against another revision.
@@ -377,11 +377,11 @@ SECONDS = 0.2
 
 $(BUILD)/bench/bench: bench/bench.cc $(wildcard bench/*.h) $(STATIC)
 	@mkdir -p $(@D)
-	$(CXX) -std=c++17 -O2 -g -Wall -Wextra -pthread -Iinclude -o $@ $< $(STATIC) -lbenchmark
+	$(CXX) -std=c++17 -O2 -g -DNDEBUG -Wall -Wextra -pthread -Iinclude -o $@ $< $(STATIC) -lbenchmark
 
 INSTRUCTION_PATHS = $(BUILD)/bench/instructions/paths
 
-# Exact; RECORD=1 writes the list anew.
+# Within one instruction, or 1 % for the fair selects; RECORD=1 writes the list anew.
 check-instructions: $(INSTRUCTION_PATHS)
 	CC='$(CC)' CFLAGS='$(CFLAGS)' bench/instructions/check-instructions.sh $(BUILD) $(INSTRUCTION_PATHS) $(if $(RECORD),--record)
 

@@ -9,8 +9,9 @@
  *     S7 latency         a round trip over two channels; the same, with percentiles of the rounds' times
  *     S8                 a send and a receive on one thread
  *     S9                 one receiver for four channels with a sender each
- *     select             one thread: a send to one of n channels and a select over them; and a sender that goes round them
- *     try create         what fails at once; a channel with its ends made and freed
+ *     select_ready       one thread: a send to one of n channels, at random, and a select over all that finds it
+ *     select_round       two threads: one sends to n channels in turn, the other selects over them
+ *     try create         one thread: what fails at once; a channel with its ends made and freed
  *
  * ns is the wall time for a message (round, pair, call), as is the column Time; cpu_ns is the processor time of all threads.
  * Threads and clocks are those of engine.h, so Google Benchmark is told the time.

@@ -13,11 +13,15 @@
  *     bool receive(Message<Size> &)            of what receiver() returned
  *     bool send_many(const Message<Size> *, size_t count)          has_batch
  *     size_t receive_many(Message<Size> *, size_t max)             has_batch: at least one, 0: failed
- *     bool try_receive(Message<Size> &)                            unordered
+ *     bool try_receive(Message<Size> &)                            unordered: of what receiver() returned
  *     class Select: (vector of channels, message), bool receive()  has_select
  *     class Several: (count, capacity), sender(i), receiver(message).receive()    has_several
  *
- * and says in constants what it can; class Plain has the defaults.
+ * and says in constants what it can; class Plain has the defaults.  bench.cc, which measures Duct and the naive ring only, also
+ * uses
+ *
+ *     bool try_send(const Message<Size> &)     of what sender() returned; and try_receive of both
+ *     bool try_receive()                       of Select, which Duct's Several::receiver returns
  *
  * A run: every thread makes its handles and comes to a gate; when all are there the clocks are read and the gate opens.
  * Senders send until they are told to stop, or until each has sent its share; then the coordinator, who has waited for them,
@@ -750,17 +754,6 @@ template <bool Timed, class Channel> void receive_popular(Channel &common, Chann
 	tally = mine;
 }
 
-/* Ends that are so many that they have to count as the messages they are. */
-inline void count_ends(Result &result, size_t ends)
-{
-	double messages = static_cast<double>(result.messages);
-	double share = messages / (messages + static_cast<double>(ends));
-
-	result.messages += ends;
-	result.ns *= share;
-	result.cpu_ns *= share;
-}
-
 /* Each receiver selects over the common channel, through which nothing comes, and its own; one sender goes round those. */
 template <bool Timed, class Channel> Result popular(const Shape &shape, const Plan &plan)
 {
@@ -777,7 +770,6 @@ template <bool Timed, class Channel> Result popular(const Shape &shape, const Pl
 		for (Channel &own : owned)
 			give_back_ends(own, 1);
 	});
-	count_ends(result, shape.receivers);
 	result.sent.clear();
 	result.received.clear();
 	return result;

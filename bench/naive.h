@@ -3,8 +3,8 @@
  * SPDX-FileCopyrightText: The Duct authors
  *
  * The ring that everybody writes first: one mutex, two condition variables, a signal for every message.  The honest floor
- * that a channel is measured against.  Capacity 0 is a hand-over: the sender waits until its message has been taken.  A
- * batch is a loop.
+ * that a channel is measured against.  Capacity 0 is a hand-over: the sender waits until its message has been taken, by a third
+ * condition variable, which nothing else uses.  A batch is a loop.
  *
  * It has no select.  What everybody does instead is to let several rings share one mutex and one condition variable that
  * tells of messages; the one receiver looks through all rings.

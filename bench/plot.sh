@@ -6,13 +6,16 @@
 #
 #     plot.sh BENCH.json PICTURE.svg      the first is what bench --benchmark_out=BENCH.json wrote
 #
-# Needs python3 and gnuplot.
+# Without python3 or gnuplot it says so and draws nothing.
 set -eu
 
 if [ $# != 2 ]; then
 	echo "usage: $0 BENCH.json PICTURE.svg" >&2
 	exit 2
 fi
+for tool in python3 gnuplot; do
+	command -v $tool >/dev/null || { echo "no picture: there is no $tool here"; exit 0; }
+done
 here=$(dirname "$0")
 data=$(mktemp)
 trap 'rm -f "$data"' EXIT
@@ -61,3 +64,4 @@ if ! [ -s "$data" ]; then
 	exit 1
 fi
 gnuplot -e "data='$data'; picture='$2'" "$here/plot.gp"
+echo "written: $2"

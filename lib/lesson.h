@@ -4,7 +4,7 @@
  *
  * A lesson: whether something that pays at times pays here and now.
  *
- * Failures in a row make the next ones do without, each about eight times as often as the one before, for a failure may cost a
+ * Failures in a row make the next ones do without, each about four times as often as the one before, for a failure may cost a
  * thousand times what a success saves; each success halves that.  A trial counts as a success until it is known to have
  * failed, so that only failures have to be reported.
  *

@@ -9,7 +9,7 @@
 #include <assert.h>
 #include <errno.h>
 
-/* Rounds of pauses of a wait: a few microseconds in all (wait.c). */
+/* Rounds of pauses of a wait: a few microseconds in all (spin.h). */
 #ifndef DUCT_SPIN_ROUNDS
 #define DUCT_SPIN_ROUNDS 11
 #endif
@@ -39,9 +39,11 @@ static void side_init(struct side *side)
 	atomic_init(&side->waiting, NULL);
 }
 
+_Static_assert(sizeof(pthread_mutex_t) > 40 || sizeof(struct queue) <= 192, "a queue takes more than three cache lines");
+
 bool queue_init(struct queue *queue, size_t message_size, size_t capacity, void *ring, struct log *log)
 {
-	static _Atomic size_t last_id;
+	static _Atomic uint32_t last_id;
 
 	if (pthread_mutex_init(&queue->put.lock, NULL) != 0)
 		return false;

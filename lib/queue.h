@@ -39,7 +39,7 @@
  * Lock order: queues by id (queue_precedes), in each put before take; then one waiter.  Nothing is called, allocated or freed
  * under a lock.
  *
- * Cost: one pthread lock an operation, and three cache lines a queue: the two sides and what never changes.
+ * Cost: one pthread lock an operation, and three cache lines a queue: the two sides, and what seldom changes.
  */
 #ifndef DUCT_QUEUE_H
 #define DUCT_QUEUE_H
@@ -61,11 +61,11 @@ struct queue {
 	struct side put;
 	struct side take;
 	struct ring ring;       /* [I] */
-	size_t id;              /* [I] order of creation, which is the order of locking */
-	uint16_t pauses;        /* [I] rounds of pauses of a wait: none with one processor */
-	struct lesson pausing;  /* whether waits here should pause; wait.c */
-	struct lesson yielding; /* and whether they should yield the processor */
 	struct log *log;        /* [I] NULL: nothing to tell */
+	uint32_t id;            /* [I] its number, which gives the order of locking */
+	uint16_t pauses;        /* [I] rounds of pauses of a wait: none with one processor */
+	struct lesson pausing;  /* whether waits here should pause; spin.h */
+	struct lesson yielding; /* and whether they should yield the processor */
 };
 
 /* [I] fixed when made; [b] written under both locks, read under either; [a] atomic. */
@@ -148,7 +148,7 @@ static inline void queue_unlock_take(struct queue *queue)
 	mutex_unlock(TAKE_LOCK(queue));
 }
 
-/* The order of locking.  Where size_t has 32 bits, ids may come round in a program that makes queues for days. */
+/* The order of locking: any that does not change.  Ids come round in a program that makes queues for hours. */
 static inline bool queue_precedes(const struct queue *a, const struct queue *b)
 {
 	return a->id != b->id ? a->id < b->id : (uintptr_t)a < (uintptr_t)b;

@@ -12,6 +12,8 @@
 #include "tour.h"
 #include "wait.h"
 
+#include <assert.h>
+
 #define FLAGS_KNOWN ((unsigned)DUCT_PRIORITY | (unsigned)DUCT_READY)
 
 static bool has_ended(duct_status status)
@@ -110,8 +112,6 @@ static duct_status select_cases(duct_case *cases, size_t count, size_t *chosen, 
 
 	if ((cases == NULL && count > 0) || chosen == NULL || rules->deadline < 0)
 		return DUCT_INVALID;
-	if (count > INT32_MAX)
-		return DUCT_NOMEM; /* no wait can be for so many */
 	census = count_cases(cases, count, rules->observe);
 	if (!census.valid)
 		return DUCT_INVALID;
@@ -120,6 +120,8 @@ static duct_status select_cases(duct_case *cases, size_t count, size_t *chosen, 
 	/* Nothing to wait for: all is over, or this would never return. */
 	if (census.live == 0 && (census.ended > 0 || (rules->deadline == DUCT_FOREVER && rules->cancel == NULL)))
 		return DUCT_CLOSED;
+	if (count > INT32_MAX)
+		return DUCT_NOMEM; /* no wait can be for so many */
 	if (wait_looks(rules, census.live)) {
 		if (rules->deadline <= DEADLINE_NOW)
 			full_fence();
@@ -130,6 +132,7 @@ static duct_status select_cases(duct_case *cases, size_t count, size_t *chosen, 
 	if (is_pending(status))
 		status = wait_for_one(cases, count, census.live, &done, rules);
 	if (status == DUCT_OK || has_ended(status)) {
+		assert(cases != NULL);
 		*chosen = done;
 		cases[done].status = status;
 		status = DUCT_OK;

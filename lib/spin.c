@@ -16,13 +16,13 @@
 #endif
 #define YIELD_WORTH 2000  /* ns a message: if the queues moved slower than that meanwhile, it did */
 #define SLEEP_LONG 50000  /* ns: longer than it takes to be woken by a peer that is quick */
-#define SHARED_AT 1000    /* so much of a lesson about pauses means that peers share a processor */
+#define SHARED_AT 1000    /* so much of a lesson about pauses, and peers may well share a processor */
 #define PAUSES_MOST_LOG 6 /* a round pauses 1, 2, 4 ... 64 times, then 64 times each */
 
 /* All pauses were made, the long ones too. */
 static inline bool has_paused(const struct patience *patience, const struct queue *queue)
 {
-	return patience->rounds == queue->pauses && queue->pauses > 0;
+	return patience->rounds == queue->pauses && queue->pauses > SHORT_ROUNDS;
 }
 
 static void pause_round(uint32_t round)
@@ -31,14 +31,14 @@ static void pause_round(uint32_t round)
 		cpu_pause();
 }
 
-/* Messages that went through the queues: each moves both cursors by two. */
+/* Grows by four for each message that goes through the queues: it moves both cursors by two. */
 static size_t progress(const struct op *ops, uint32_t count)
 {
 	size_t sum = 0;
 
 	for (uint32_t i = 0; i < count; i++)
 		sum += load_relaxed(&ops[i].queue->put.at.position) + load_relaxed(&ops[i].queue->take.at.position);
-	return sum / 4;
+	return sum;
 }
 
 /* False if it may have gone to a stranger. */
@@ -49,7 +49,7 @@ static bool timed_yield(const struct op *ops, uint32_t count)
 
 	sched_yield();
 	took = duct_now() - began;
-	if (took <= DUCT_YIELD_LONG || (uint64_t)took / YIELD_WORTH <= progress(ops, count) - before)
+	if (took <= DUCT_YIELD_LONG || (uint64_t)took / YIELD_WORTH <= (progress(ops, count) - before) / 4)
 		return true;
 	lesson_failed(&ops[0].queue->yielding);
 	return false;

@@ -310,25 +310,45 @@ static NOINLINE duct_status sleep_for(const struct op *op, const struct wait_rul
 	return status;
 }
 
-/* Waits a moment for a run of slots. */
-static void await_run(const struct op *op, const struct watch *next, struct patience *patience)
+static bool has_moved(const struct op *op, const struct watch *next, size_t steps)
 {
-	const struct watch end = watch_ahead(&op->queue->ring, next, queue_run(op->queue));
+	const struct watch ahead = watch_ahead(&op->queue->ring, next, steps);
 
-	while (may_pause_briefly(patience, op->queue) && !watch_moved(&end))
+	return watch_moved(&ahead);
+}
+
+/* Waits a moment for room for a run. */
+static void await_room(const struct op *op, const struct watch *next, struct patience *patience)
+{
+	while (may_pause_briefly(patience, op->queue) && !has_moved(op, next, queue_run(op->queue)))
+		(void)spin(op, 1, patience);
+}
+
+/*
+ * Waits a moment for a run of messages, as long as there is one more for every two pauses (which come in rounds of 2, 4, 8 ...
+ * here): a stream that is slower is given up after the first.
+ */
+static void await_stream(const struct op *op, const struct watch *next, struct patience *patience)
+{
+	const size_t run = queue_run(op->queue);
+
+	for (size_t n = 0; n < run && may_pause_briefly(patience, op->queue) && has_moved(op, next, n); n = 2 * n + 1)
 		(void)spin(op, 1, patience);
 }
 
 /*
  * Waits awake until the operation has a chance; false when it is time to sleep.  For a run a sender always waits, since no
- * message waits longer because a full ring has not become fuller; a receiver only if a message came while it was leaving, as
- * happens when they come in a stream.
+ * message waits longer because a full ring has not become fuller; a receiver only if a message came while it was leaving, and
+ * the next ones as fast.
  */
 static bool spin_until_moved(const struct op *op, const struct watch *next, struct patience *patience)
 {
 	if (may_pause_briefly(patience, op->queue) && (op->is_send || watch_moved(next))) {
 		patience->rounds++; /* this look: what has moved may not be for us, again and again */
-		await_run(op, next, patience);
+		if (op->is_send)
+			await_room(op, next, patience);
+		else
+			await_stream(op, next, patience);
 		if (watch_moved(next))
 			return true;
 	}

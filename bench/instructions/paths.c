@@ -18,8 +18,8 @@
  *     spared atomic instructions in the C library's mutexes, and a process with channels has two.
  *   - A fair select starts where a number says that is made from the address of the stack (lib/turn.c), and an environment of
  *     another length moves that.  So the stack lies at a fixed place.  A new compilation may still move the frames on it: then
- *     the selects go through another piece of the sequence, and with N = 2,000 their mean moves by a quarter of the one per
- *     cent that is allowed.
+ *     send_select_4 and send_select_16 go through another piece of the sequence, and with N = 2,000 their mean moves by a
+ *     quarter of the 1 % that is allowed for these two.  All other paths may differ by one instruction.
  *   - Messages are aligned, as the ring's slots are, and N is a multiple of the capacity: each run goes whole rounds of a ring.
  *   - The name of a channel has its number in it, so create_free is a mean over numbers: always the same ones.
  *

@@ -5,13 +5,15 @@
 # Builds the programs of the peers: bench/peers/build.sh BUILD_DIR LIBDUCT_A [NAME...]
 #
 # All of them, or those with these names, to BUILD_DIR/programs; the rest of BUILD_DIR is for work.  What is not installed here
-# cannot be built: such a peer is left out with a line "skipped NAME: why", and that is no failure.  Nothing is downloaded.
+# cannot be built: such a peer is left out with a line "skipped NAME: why", and that is no failure.  But duct and naive need
+# nothing else: without one of them the status is 1.  Nothing is downloaded.
 #
 # A C++ program is a file here; its head says how it is linked, in lines
 #
-#     link: libduct              with LIBDUCT_A and the header beside it; INCLUDE in the environment: another header's folder
 #     link: pkg-config NAME...   with what pkg-config says
 #     link: ANYTHING ELSE        as it is
+#
+# and all are offered LIBDUCT_A, of which only duct takes something.  INCLUDE in the environment: another folder of its header.
 #
 # Go needs no more than itself.  Rust's crates come from the folder where Debian's packages have them; the compilers of the
 # distribution go before others.  CXX, CXXFLAGS and LDFLAGS in the environment are for the C++ programs.
@@ -24,11 +26,15 @@ shift 2
 programs=$build/programs work=$build/work
 include=${INCLUDE:-$here/../../include}
 registry=/usr/share/cargo/registry
+status=0
 
 skip() # name, reason
 {
-	echo "skipped $1: $2"
 	rm -f "$programs/$1"
+	case $1 in
+	duct | naive) echo "cannot build $1: $2" >&2; status=1 ;;
+	*) echo "skipped $1: $2" ;;
+	esac
 }
 
 # The distribution's, else the first in PATH.
@@ -54,11 +60,10 @@ link_words() # source
 {
 	sed -n 's/^ \* link: *//p' "$1" | while read -r kind rest; do
 		case $kind in
-		libduct)
-			printf '%s ' "-I$include $libduct"
-			;;
 		pkg-config)
+			# shellcheck disable=SC2086 # several names
 			pkg-config --exists $rest 2>/dev/null || { echo "pkg-config knows no $rest"; exit 1; }
+			# shellcheck disable=SC2086 # several names
 			printf '%s ' "$(pkg-config --cflags --libs $rest)"
 			;;
 		*)
@@ -79,8 +84,9 @@ build_cxx() # name
 	source=$here/$1.cc
 	is_built "$programs/$1" "$source" && return
 	words=$(link_words "$source") || { skip "$1" "$words"; return; }
-	${CXX:-c++} -std=c++17 ${CXXFLAGS:--O2 -g} -Wall -Wextra -pthread -I"$here/.." -o "$programs/$1" "$source" $words \
-		${LDFLAGS:-} >"$work/$1.log" 2>&1 || skip "$1" "$(first_error "$work/$1.log")"
+	# shellcheck disable=SC2086 # several words each
+	${CXX:-c++} -std=c++17 -DNDEBUG ${CXXFLAGS:--O2 -g} -Wall -Wextra -pthread -I"$here/.." -I"$include" \
+		-o "$programs/$1" "$source" "$libduct" $words ${LDFLAGS:-} >"$work/$1.log" 2>&1 || skip "$1" "$(first_error "$work/$1.log")"
 }
 
 # ---- Go -----------------------------------------------------------------------------------------------------------------
@@ -134,21 +140,29 @@ run_cargo() # features, log
 
 build_rust()
 {
-	cargo=$(tool cargo) && rustc=$(tool rustc) || { skip rust 'there is no cargo and rustc here'; return; }
+	if ! cargo=$(tool cargo) || ! rustc=$(tool rustc); then
+		skip rust 'there is no cargo and rustc here'
+		return
+	fi
 	features='' without='no crate'
 	choose_crate crossbeam-channel 0.5 crossbeam
 	choose_crate flume 0.10 flume
-	choose_crate tokio 1 tokio-broadcast
+	choose_crate tokio 1 tokio
 	copy_rust "$without"
 	run_cargo "$features" "$work/rust.log" && return
-	[ -z "$features" ] || echo "skipped $features which do not build: $(first_error "$work/rust.log")"
+	[ -z "$features" ] || echo "skipped ${features%,}, which do not build: $(first_error "$work/rust.log")"
 	copy_rust 'crossbeam-channel|flume|tokio'
 	run_cargo '' "$work/std.log" || skip rust "$(first_error "$work/std.log")"
 }
 
 # ---- All ----------------------------------------------------------------------------------------------------------------
 
-[ $# -gt 0 ] || set -- $(cd "$here" && ls -- *.cc | sed 's/\.cc$//') go rust
+if [ $# -eq 0 ]; then
+	for source in "$here"/*.cc; do
+		set -- "$@" "$(basename "$source" .cc)"
+	done
+	set -- "$@" go rust
+fi
 for name; do
 	case $name in
 	go) build_go ;;
@@ -156,3 +170,4 @@ for name; do
 	*) build_cxx "$name" ;;
 	esac
 done
+exit $status

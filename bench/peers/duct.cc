@@ -9,7 +9,7 @@
  * Two threads on two processors answer each other through one word.  It differs by a factor of five as the processors share
  * a cache or do not, which may change while a program runs; figures are compared within one state only.
  *
- * link: libduct
+ * link: -pthread
  */
 #include "../channels.h"
 #include "program.h"
@@ -67,7 +67,7 @@ double ask(Line &line, int64_t duration)
 	return static_cast<double>(now - from) / static_cast<double>(next - first);
 }
 
-/* The middle one of some short measurements: some may be disturbed. */
+/* The least of some short measurements: what disturbs one only makes it longer. */
 int print_line()
 {
 	Line line;
@@ -82,8 +82,7 @@ int print_line()
 		times.push_back(ask(line, 5000000));
 	line.stopped.store(true, std::memory_order_relaxed);
 	answerer.join();
-	std::sort(times.begin(), times.end());
-	printf("{\"line_ns\": %.1f}\n", times[times.size() / 2]);
+	printf("{\"line_ns\": %.1f}\n", *std::min_element(times.begin(), times.end()));
 	return 0;
 }
 

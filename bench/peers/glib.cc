@@ -4,7 +4,8 @@
  *
  * GLib's GAsyncQueue: a linked list of pointers under a mutex and a condition variable.  A message of 8 bytes is sent as the
  * pointer itself, so that nothing is allocated but the list's nodes.  It has no bounds: senders yield while more than 100,000
- * messages are waiting, and there is no scenario of small capacity.
+ * messages are waiting, and there is no scenario of small capacity but the ping-pong (S7), where never more than one message is
+ * on its way, so that capacity has no meaning.
  *
  * link: pkg-config glib-2.0
  */

@@ -5,7 +5,7 @@
  * moodycamel's BlockingConcurrentQueue: a lock-free queue for each sender, a semaphore for those who wait.  Senders and
  * receivers have tokens, which is its fast way.  Messages of different senders may overtake each other, which is less than a
  * channel promises, and it has no bounds: senders yield while more than 100,000 messages are waiting, and there is no scenario
- * of small capacity.
+ * of small capacity but the ping-pong (S7), where never more than one message is on its way, so that capacity has no meaning.
  *
  * link: -pthread
  */

@@ -3,8 +3,9 @@
  * SPDX-FileCopyrightText: The Duct authors
  *
  * pipe(2): the kernel's channel of bytes.  Writes of at most PIPE_BUF bytes are not torn, and all are of whole messages, so a
- * read gets whole messages too.  Its capacity is that of the scenario in bytes, but a page at least: no scenario of small
- * capacity.  A batch is one write, and one read of what is there.
+ * read gets whole messages too.  Its capacity is that of the scenario in bytes, but a page at least: 4,096 messages of 1 byte
+ * where the others have 1,024, and no scenario of small capacity but the ping-pong (S7), where never more than one message is
+ * on its way, so that capacity has no meaning.  A batch is one write, and one read of what is there.
  *
  * link: -pthread
  */

@@ -15,10 +15,16 @@
 #
 # Machines are noisy and change their mood within minutes, so only figures of one run compare: in each round every scenario is
 # done once by every channel, in an order that rotates from round to round, and medians are taken over the rounds.  What a
-# cache line takes is read before every round and after the last: below 80 ns the two cores share a cache ("near"), above they
-# do not ("far"), which makes everything that works on both cores 1.5 to 6 times slower.
+# cache line takes is read before every round and after the last.  Other load only makes it longer, so the least counts: below
+# 80 ns the two cores share a cache ("near"), above they do not ("far"), which makes everything that works on both cores 1.5 to
+# 6 times slower.
 #
-# A program that fails or hangs loses its cell, which says "failed"; the run goes on, and its exit status is 1.
+# A channel that lost messages has done less: its cell says which share was lost, and it has no ratio and no point in the plot.
+#
+# A program that fails or hangs loses its cell, which says "failed", and so do all of a row whose busy processes ended early;
+# the run goes on, and its exit status is 1.  What --compare says of each scenario is in compare.sh.
+#
+# CXX in the environment: the compiler that the C++ programs were built with, to be named.
 import argparse
 import collections
 import json
@@ -45,6 +51,10 @@ LONG_ROUNDS = 3 # at most, of the runs for fairness and for the longest wait
 NEAR = 80 # ns
 PATIENCE = 20 # seconds that a program may take longer than asked
 HOG_SECONDS = 120 # of processor time, after which a hog ends in any case
+QUIET = 0.5 # load of the machine, above which it is busy with other things
+VERDICT_ROUNDS = 5 # at least
+PACKAGES = ('libglib2.0-dev', 'libaprutil1-dev', 'libtbb-dev', 'libboost-thread-dev', 'libconcurrentqueue-dev',
+    'librust-crossbeam-channel-dev', 'librust-flume-dev', 'librust-tokio-dev') # Debian's, of the peers
 
 Channel = collections.namedtuple('Channel', 'label name program scenarios')
 Row = collections.namedtuple('Row', 'name scenario pressure title') # pressure: '', 'one' or 'hogs'
@@ -117,6 +127,10 @@ class Hogs:
         except BaseException:
             self.__exit__()
             raise
+        return self
+
+    def are_all_busy(self):
+        return all(process.poll() is None for process in self.processes)
 
     def __exit__(self, *_):
         for process in self.processes:
@@ -127,14 +141,19 @@ class Hogs:
 
 # ---- Measuring ---------------------------------------------------------------------------------------------------------
 
-def rows_of(options, channels):
-    """What is measured: each scenario that a channel knows; with pressure also on one core and with hogs."""
+def all_rows(channels):
+    """What can be measured: each scenario that a channel knows, alone and under pressure."""
     known = [s for s in TITLES if any(s in channel.scenarios for channel in channels)]
     known += sorted({s for channel in channels for s in channel.scenarios} - set(TITLES))
     rows = [Row(s, s, '', f'{s}: {TITLES[s]}' if s in TITLES else s) for s in known]
     for pressure, scenarios in PRESSED.items():
         for s in [s for s in scenarios if s in known]:
             rows.append(Row(f'{s}-{pressure}', s, pressure, f'{s}: {TITLES[s]}, {PRESSED_TITLES[pressure]}'))
+    return rows
+
+
+def rows_of(options, channels):
+    """What is measured: what was asked for; with pressure also on one core and with hogs."""
     asked = options.scenarios
 
     def is_asked(row):
@@ -142,7 +161,7 @@ def rows_of(options, channels):
             return True
         wants_more = row.pressure != '' or row.name == 'popular'
         return (options.pressure or not wants_more) and (not asked or row.scenario in asked)
-    return [row for row in rows if is_asked(row)]
+    return [row for row in all_rows(channels) if is_asked(row)]
 
 
 def rotated(items, by):
@@ -177,14 +196,22 @@ class Run:
         for channel in rotated(self.channels, number):
             self.once(self.results, row.name, channel, row.scenario, self.options.seconds, 'run', before)
 
+    def measure_with_hogs(self, row, number):
+        with Hogs() as hogs:
+            self.measure_row(row, number)
+            if hogs.are_all_busy():
+                return
+        self.programs.fail(f'{row.title}: busy processes ended early')
+        for channel in self.channels:
+            self.results.get((row.name, channel.label), []).append(None)
+
     def measure_rows(self):
         for number in range(self.options.runs):
             print(f'round {number + 1} of {self.options.runs}', file=sys.stderr, flush=True)
             self.read_line()
             for row in self.rows:
                 if row.pressure == 'hogs':
-                    with Hogs():
-                        self.measure_row(row, number)
+                    self.measure_with_hogs(row, number)
                 else:
                     self.measure_row(row, number)
 
@@ -209,22 +236,39 @@ class Run:
         results = self.results.get((row_name, label), [])
         return None if not results or None in results else statistics.median(result[field] for result in results)
 
+    def lost(self, row_name, label):
+        """The share of the messages."""
+        results = [result for result in self.results.get((row_name, label), []) if result]
+        return sum(result.get('lost', 0) for result in results) / max(1, sum(result['messages'] for result in results))
+
     def mood(self):
         lines = [line for line in self.lines if line is not None]
-        return 'unknown' if not lines else 'near' if statistics.median(lines) < NEAR else 'far'
+        return 'unknown' if not lines else 'near' if min(lines) < NEAR else 'far'
 
 
 # ---- The machine -------------------------------------------------------------------------------------------------------
 
-def first_line(*command):
-    """Of what a command says.  Debian's compilers go before others, as in build.sh."""
+def lines_of(*command):
+    """What a command says; nothing if there is none."""
     try:
-        program = shutil.which(command[0], path='/usr/bin:' + os.environ.get('PATH', ''))
-        said = subprocess.run([program or command[0], *command[1:]], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-            universal_newlines=True)
-        return said.stdout.splitlines()[0].strip()
-    except (OSError, IndexError):
-        return None
+        return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+            universal_newlines=True).stdout.splitlines()
+    except OSError:
+        return []
+
+
+def compilers():
+    """As build.sh chooses them: CXX, and of Go and Rust the distribution's before others."""
+    path = '/usr/bin:' + os.environ.get('PATH', '')
+    commands = [[*(os.environ.get('CXX') or 'c++').split(), '--version']]
+    commands += [[shutil.which(name, path=path) or name, word] for name, word in (('go', 'version'), ('rustc', '--version'))]
+    return [line.strip() for command in commands for line in lines_of(*command)[:1]]
+
+
+def packages():
+    """Names and versions of those that are installed."""
+    lines = lines_of('dpkg-query', '-W', '-f', '${Package} ${Version}\n', *PACKAGES)
+    return [line for line in lines if len(line.split()) == 2]
 
 
 def cpu_model():
@@ -234,17 +278,18 @@ def cpu_model():
 
 
 def machine():
-    compilers = [first_line(*command) for command in (('c++', '--version'), ('go', 'version'), ('rustc', '--version'))]
     return {'cpu': cpu_model(), 'cores': len(os.sched_getaffinity(0)), 'kernel': f'{platform.system()} {platform.release()}',
-        'libc': ' '.join(platform.libc_ver()), 'load': os.getloadavg()[0], 'compilers': [c for c in compilers if c]}
+        'libc': ' '.join(platform.libc_ver()), 'load': os.getloadavg()[0], 'compilers': compilers(), 'packages': packages()}
 
 
 def machine_text(about, run):
-    lines = [f'{line:.0f} ({"near" if line < NEAR else "far"})' for line in run.lines if line is not None]
-    compilers = about['compilers'][:1 if run.options.compare else None]
-    return '\n'.join([f'{about["cpu"]}, {about["cores"]} cores; {about["kernel"]}; {about["libc"]}', *compilers,
-        f'load of the machine before the run: {about["load"]:.1f}',
-        f'a cache line to the other core, ns, before each round and after the last: {", ".join(lines) or "not measured"}'])
+    lines = [f'{line:.0f}' for line in run.lines if line is not None]
+    built = about['compilers'][:1] if run.options.compare else [*about['compilers'], ', '.join(about['packages'])]
+    busy = ': something else is at work here, so the figures may be wrong' if about['load'] > QUIET else ''
+    return '\n'.join([f'{about["cpu"]}, {about["cores"]} cores; {about["kernel"]}; {about["libc"]}', *filter(None, built),
+        f'load of the machine before the run: {about["load"]:.1f}{busy}',
+        f'a cache line to the other core, ns, before each round and after the last: {", ".join(lines) or "not measured"}'
+        f' ({run.mood()})'])
 
 
 # ---- Tables ------------------------------------------------------------------------------------------------------------
@@ -275,24 +320,27 @@ def median_of(results, field):
 
 
 def print_times(run):
-    def text(results):
-        return f'{number(median_of(results, "ns"))} ({number(median_of(results, "cpu_ns"))})'
+    def text(results, lost):
+        told = '' if lost == 0 else f', {100 * lost:.0f} % lost' if lost >= 0.01 else ', under 1 % lost'
+        return f'{number(median_of(results, "ns"))} ({number(median_of(results, "cpu_ns"))}){told}'
     labels = [channel.label for channel in run.channels]
-    lines = [[row.title] + [cell(run.results, (row.name, label), text) for label in labels] for row in run.rows]
-    print_table('Wall time of a message in ns (processor time in brackets), medians', ['scenario', *labels], lines)
+    lines = [[row.title] + [cell(run.results, (row.name, label), lambda results: text(results, run.lost(row.name, label)))
+        for label in labels] for row in run.rows]
+    print_table('Wall time of a message sent in ns (processor time in brackets), medians', ['scenario', *labels], lines)
 
 
 def print_ratios(run):
     base = run.options.base
+
+    def text(row, label):
+        return '-' if run.lost(row.name, label) else ratio_text(run.median(row.name, base) / run.median(row.name, label))
     others = [channel.label for channel in run.channels if channel.label != base]
     lines = []
     for row in run.rows:
-        ours = run.median(row.name, base)
-        if ours is not None:
-            lines.append([row.title] + [cell(run.results, (row.name, label),
-                lambda results: ratio_text(ours / median_of(results, 'ns'))) for label in others])
+        if run.median(row.name, base) is not None:
+            lines.append([row.title] + [cell(run.results, (row.name, label), lambda _: text(row, label)) for label in others])
     if lines and others:
-        print_table(f'{base} / other: below 1, {base} is faster', ['scenario', *others], lines)
+        print_table(f'{base} / other: below 1, {base} is faster; none where messages were lost', ['scenario', *others], lines)
 
 
 def evenness(results, side):
@@ -342,7 +390,7 @@ def read_bars(path):
     return bars
 
 
-def print_bars(run):
+def print_bars(run, load):
     far = run.mood() == 'far'
     met = missed = unmeasured = 0
     bars = read_bars(run.options.bars)
@@ -359,7 +407,8 @@ def print_bars(run):
             print(f'missed: {bar.ours} {bar.channel} {ratio_text(ours / theirs)} > {limit:g}')
     rest = f', {unmeasured} not measured' if unmeasured else ''
     rest += f', {len(bars) - len(asked)} have no {"far" if far else "near"} value' if len(asked) < len(bars) else ''
-    print(f'bars: {met} of {met + missed} met ({run.mood()}){rest}')
+    busy = ', on a busy machine' if load > QUIET else ''
+    print(f'bars: {met} of {met + missed} met ({run.mood()}{busy}){rest}')
 
 
 # ---- Two builds of one channel -----------------------------------------------------------------------------------------
@@ -383,6 +432,7 @@ def verdict(base, this):
 def print_comparison(run):
     """The first two channels beside each other; returns how many scenarios are slower in the second."""
     base, this = (channel.label for channel in run.channels[:2])
+    too_few = run.options.runs < VERDICT_ROUNDS
     lines = []
     for row in run.rows:
         pair = [run.results.get((row.name, label)) for label in (base, this)]
@@ -394,9 +444,11 @@ def print_comparison(run):
         times = [[result['ns'] for result in results] for results in pair]
         medians = [statistics.median(t) for t in times]
         lines.append([row.title, *map(number, medians), *(f'{spread(t):.1f} %' for t in times),
-            ratio_text(medians[1] / medians[0]), verdict(*times)])
+            ratio_text(medians[1] / medians[0]), '-' if too_few else verdict(*times)])
     print_table('Wall time of a message in ns, medians; the spread is that of the middle half',
         ['scenario', base, this, f'spread of {base}', f'spread of {this}', f'{this} / {base}', 'verdict'], lines)
+    if too_few:
+        print(f'\ntoo few rounds for a verdict: {run.options.runs}, and {VERDICT_ROUNDS} are needed')
     return sum(line[-1] == 'slower' for line in lines)
 
 
@@ -410,6 +462,7 @@ def write_json(run, about, path):
             'rows': [row._asdict() for row in run.rows], 'results': listed(run.results), 'fairness': listed(run.fair),
             'waits': listed(run.waits), 'failures': run.programs.failures}, file, indent=1)
         file.write('\n')
+    print(f'\nwritten: {path}')
 
 
 def write_plot_data(run, path):
@@ -417,7 +470,8 @@ def write_plot_data(run, path):
     rows = run.rows[::-1] # the first on top
     blocks = [['titles', *(f'1 {i} "{row.title}"' for i, row in enumerate(rows))]]
     for channel in run.channels:
-        times = [(run.median(row.name, channel.label), i) for i, row in enumerate(rows)]
+        times = [(run.median(row.name, channel.label), i) for i, row in enumerate(rows)
+            if not run.lost(row.name, channel.label)]
         if any(ns is not None for ns, _ in times):
             blocks.append([channel.label, *(f'{ns:.3f} {i}' for ns, i in times if ns is not None)])
     with open(path, 'w') as file:
@@ -430,9 +484,11 @@ def plot(run, folder):
         print('no plot: there is no gnuplot here')
         return
     rows, channels = write_plot_data(run, f'{folder}/peers.dat')
-    about = f"data='{folder}/peers.dat'; picture='{folder}/peers.svg'; rows={rows}; channels={channels}"
-    if channels and subprocess.run(['gnuplot', '-e', about, f'{HERE}/plot.gp']).returncode != 0:
+    what = f"data='{folder}/peers.dat'; picture='{folder}/peers.svg'; rows={rows}; channels={channels}"
+    if channels and subprocess.run(['gnuplot', '-e', what, f'{HERE}/plot.gp']).returncode != 0:
         run.programs.fail('gnuplot')
+    elif channels:
+        print(f'written: {folder}/peers.svg')
 
 
 # ---- The run -----------------------------------------------------------------------------------------------------------
@@ -456,11 +512,23 @@ def read_options():
     options = parser.parse_args()
     if options.runs < 1 or options.seconds <= 0:
         parser.error('at least one run of more than 0 seconds')
-    return options
+    return options, parser
 
 
-def find_channels(options, programs):
-    channels = [channel for program in options.programs for channel in programs.channels(program)]
+def check_names(options, parser, channels):
+    """What is asked for by name has to be there; but who asks for no base may do without one."""
+    labels = [channel.label for channel in channels]
+    base = [] if options.base == parser.get_default('base') else [options.base]
+    for name in options.channels + base:
+        if name not in labels:
+            parser.error(f'no channel {name}; there are {", ".join(labels)}')
+    known = {name for row in all_rows(channels) for name in (row.name, row.scenario)}
+    for name in options.scenarios:
+        if name not in known:
+            parser.error(f'no scenario {name}; there are {", ".join(row.name for row in all_rows(channels))}')
+
+
+def choose_channels(options, channels):
     chosen = [channel for channel in channels if not options.channels or channel.label in options.channels]
     return chosen if options.compare else sorted(chosen, key=lambda channel: channel.label != options.base)
 
@@ -473,14 +541,16 @@ def report(run, about):
     for print_part in (print_times, print_ratios, print_fairness, print_waits):
         print_part(run)
     if run.options.bars:
-        print_bars(run)
+        print_bars(run, about['load'])
     return 0
 
 
 def main():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143)) # by way of `finally`, which ends the hogs
-    options, programs = read_options(), Programs()
-    channels = find_channels(options, programs)
+    (options, parser), programs = read_options(), Programs()
+    channels = [channel for program in options.programs for channel in programs.channels(program)]
+    check_names(options, parser, channels)
+    channels = choose_channels(options, channels)
     if len(channels) < (2 if options.compare else 1):
         sys.exit('run.py: no channel to measure')
     run, about = Run(options, programs, channels), machine() # which tells the load of before

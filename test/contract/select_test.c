@@ -1196,6 +1196,9 @@ TEST(select_closed, with_null_cases_does_not_wait_for_the_deadline, 10)
 	cases[1].status = DUCT_NO_RECEIVERS;
 	CHECK_STATUS(duct_select_until(cases, 2, &chosen, DUCT_FAIR, duct_after_s(3600), cancel), DUCT_CLOSED);
 	CHECK_STATUS(duct_try_select(cases, 2, &chosen), DUCT_CLOSED);
+	cases[1] = (duct_case)DUCT_SEND(a.tx, &in);
+	cases[1].status = DUCT_CLOSED;
+	CHECK_STATUS(duct_try_select(cases, 2, &chosen), DUCT_CLOSED);
 	CHECK(chosen == NOT_CHOSEN);
 	duct_cancel_free(cancel);
 	test_pair_free(&a);

@@ -16,12 +16,13 @@ static int left_out(struct lesson *lesson)
 	return count;
 }
 
-/* What never fails is always allowed. */
+/* What never fails is always allowed, whatever was in its memory before. */
 TEST(lesson, allows_what_does_not_fail, 5)
 {
-	struct lesson lesson;
+	struct lesson lesson = { 7, 7 };
 
 	lesson_init(&lesson);
+	CHECK(lesson.without == 0 && lesson.lasting == 0);
 	for (int i = 0; i < 100; i++)
 		CHECK(left_out(&lesson) == 0);
 }
@@ -57,6 +58,20 @@ TEST(lesson, shrinks_with_successes, 5)
 	}
 }
 
+/* The last failure that is told apart from the most comes to little less. */
+TEST(lesson, has_a_limit, 5)
+{
+	for (int lasting = LESSON_MOST / 16 - 2; lasting <= LESSON_MOST / 16 + 2; lasting++) {
+		struct lesson lesson;
+
+		lesson_init(&lesson);
+		atomic_store(&lesson.lasting, (uint16_t)lasting);
+		lesson_failed(&lesson);
+		CHECK(lesson.lasting == (lasting < LESSON_MOST / 16 ? 8 * lasting + 16 : LESSON_MOST));
+		CHECK(lesson.without == lesson.lasting);
+	}
+}
+
 /* Who doubts it tries again in half the time. */
 TEST(lesson, doubt_halves_what_is_left, 5)
 {
@@ -69,4 +84,7 @@ TEST(lesson, doubt_halves_what_is_left, 5)
 	CHECK(!lesson_allows(&lesson));
 	lesson_doubt(&lesson);
 	CHECK(left_out(&lesson) == 7);
+	atomic_store(&lesson.without, 1);
+	lesson_doubt(&lesson);
+	CHECK(left_out(&lesson) == 0);
 }

@@ -932,6 +932,8 @@ TEST(queue_watch, moves_when_the_slot_is_ready, 5)
 				CHECK(watch_moved(&watch) == (i > ahead));
 				CHECK_STATUS(desk_put(&desk, i), DUCT_OK);
 			}
+			watch = queue_watch(&recv);
+			CHECK(watch_moved(&watch)); /* it is the oldest message */
 			watch = queue_watch(&send);
 			watch = watch_ahead(&desk.queue.ring, &watch, ahead);
 			for (size_t i = 0; i < CAPACITY; i++) {

@@ -30,7 +30,7 @@ pub fn tasks() -> Vec<Task> {
 	]
 }
 
-fn runtime() -> Runtime {
+pub fn runtime() -> Runtime {
 	Builder::new_multi_thread().worker_threads(2).build().expect("a runtime")
 }
 

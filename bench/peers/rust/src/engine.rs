@@ -98,7 +98,7 @@ pub struct Account {
 }
 
 impl Account {
-	fn add(&mut self, number: u64) {
+	pub fn add(&mut self, number: u64) {
 		self.messages += 1;
 		self.sum += number;
 	}
@@ -213,7 +213,7 @@ fn finish<const TIMED: bool>(
 	report::<TIMED>(&sent, &received, wall, processor)
 }
 
-fn report<const TIMED: bool>(sent: &[Account], received: &[Account], wall: Duration, processor: Duration) -> Report {
+pub fn report<const TIMED: bool>(sent: &[Account], received: &[Account], wall: Duration, processor: Duration) -> Report {
 	let (all_sent, all_received) = (Account::total(sent), Account::total(received));
 	let counts = |accounts: &[Account]| accounts.iter().map(|one| one.messages).collect();
 
@@ -239,7 +239,7 @@ fn report<const TIMED: bool>(sent: &[Account], received: &[Account], wall: Durat
 }
 
 /// Where all did the same, or one did everything.
-fn without_counts(report: Report) -> Report {
+pub fn without_counts(report: Report) -> Report {
 	Report {
 		receivers: vec![],
 		senders: vec![],

@@ -7,14 +7,16 @@
 //     rust run CHANNEL SCENARIO SECONDS         does it, and says a line of JSON
 //     rust wait CHANNEL SCENARIO SECONDS        the same, with every operation timed
 //
-// channels.rs says what the channels are, engine.rs what is done with them; broadcast.rs is both for a channel that loses
-// messages.  Each crate is a feature, so that the program can be built from what there is.
+// channels.rs says what the channels are, engine.rs what is done with them; broadcast.rs and mpsc.rs are both for
+// tokio's, whose receivers await; broadcast loses messages.  Each crate is a feature, so that the program can be built from what there is.
 #![allow(unknown_lints, unexpected_cfgs)] // a feature whose crate is not installed is not declared
 
 #[cfg(feature = "tokio")]
 mod broadcast;
 mod channels;
 mod engine;
+#[cfg(feature = "tokio")]
+mod mpsc;
 
 use engine::{Plan, Report};
 use std::time::Duration;
@@ -32,7 +34,10 @@ fn tasks() -> Vec<Task> {
 	let mut all = channels::tasks();
 
 	#[cfg(feature = "tokio")]
-	all.extend(broadcast::tasks());
+	{
+		all.extend(broadcast::tasks());
+		all.extend(mpsc::tasks());
+	}
 	all
 }
 

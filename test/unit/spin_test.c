@@ -1,0 +1,191 @@
+/*
+ * SPDX-License-Identifier: MIT
+ * SPDX-FileCopyrightText: The Duct authors
+ *
+ * Spinning: how many pauses and yields a wait has before it has to sleep, and what its end teaches.
+ */
+#include "spin.h"
+
+#include "desk.h"
+
+enum { ROUNDS = 9 };
+
+static void spin_desk_init(struct desk *desk, uint16_t pauses)
+{
+	desk_init(desk, 1);
+	desk->queue.pauses = pauses;
+}
+
+/* Steps until it is time to sleep, which it is from then on. */
+static int spin_out(struct desk *desk, struct patience *patience)
+{
+	const struct op op = recv_through(&desk->rx, NULL);
+	int steps = 0;
+
+	while (spin(&op, 1, patience) && steps < 1000)
+		steps++;
+	CHECK(!spin(&op, 1, patience) && !spin(&op, 1, patience));
+	return steps;
+}
+
+/* All rounds of pauses, then two yields. */
+TEST(spin, pauses_then_yields_twice, 10)
+{
+	struct patience patience = { 0 };
+	struct desk desk;
+
+	spin_desk_init(&desk, ROUNDS);
+	CHECK(spin_out(&desk, &patience) == ROUNDS + 2);
+	CHECK(patience.rounds == ROUNDS && patience.yields == 2);
+	desk_fini(&desk);
+}
+
+/* A wait for nothing has nothing to stay awake for. */
+TEST(spin, for_nothing_sleeps, 5)
+{
+	struct patience patience = { 0 };
+
+	CHECK(!spin(NULL, 0, &patience));
+	CHECK(patience.rounds == 0 && patience.yields == 0);
+}
+
+/* One more long round costs about 64 pauses, the first ones less. */
+TEST(spin, rounds_grow, 10)
+{
+	struct patience patience = { 0 };
+	struct desk desk;
+	struct op op;
+	duct_time took[12], began;
+
+	spin_desk_init(&desk, ARRAY_LEN(took));
+	op = recv_through(&desk.rx, NULL);
+	for (size_t i = 0; i < ARRAY_LEN(took); i++)
+		took[i] = DUCT_FOREVER;
+	for (int again = 0; again < 2000; again++) {
+		patience = (struct patience){ 0 };
+		for (size_t i = 0; i < ARRAY_LEN(took); i++) {
+			began = duct_now();
+			CHECK(spin(&op, 1, &patience));
+			if (duct_now() - began < took[i])
+				took[i] = duct_now() - began;
+		}
+	}
+	CHECK(took[11] < 4 * took[7]); /* the least of many: the rounds are alike from the seventh on */
+	CHECK(took[7] * 2 > took[3]);  /* and not shorter than early ones */
+	CHECK(took[11] < 1000 * 1000); /* 64 pauses, not thousands */
+	desk_fini(&desk);
+}
+
+/* Where long pauses do not pay there are short ones and yields, and each wait is counted off. */
+TEST(spin, without_long_pauses, 10)
+{
+	struct desk desk;
+
+	spin_desk_init(&desk, ROUNDS);
+	atomic_store(&desk.queue.pausing.without, 2);
+	for (int left = 1; left >= 0; left--) {
+		struct patience patience = { 0 };
+
+		CHECK(spin_out(&desk, &patience) == SHORT_ROUNDS + 2);
+		CHECK(patience.rounds == NO_MORE_PAUSES && desk.queue.pausing.without == left);
+		CHECK(may_pause_briefly(&patience, &desk.queue) == false);
+	}
+	desk_fini(&desk);
+}
+
+/* Where yields do not pay either there are only short pauses. */
+TEST(spin, without_yields, 10)
+{
+	struct patience patience = { 0 };
+	struct desk desk;
+
+	spin_desk_init(&desk, ROUNDS);
+	atomic_store(&desk.queue.pausing.without, 1);
+	atomic_store(&desk.queue.yielding.without, 2);
+	CHECK(spin_out(&desk, &patience) == SHORT_ROUNDS);
+	CHECK(desk.queue.yielding.without == 1); /* one a wait, though it was asked three times */
+	desk_fini(&desk);
+}
+
+/* Who has learned that peers share the processor and has paused in vain again does not yield. */
+TEST(spin, shared_sleeps_after_pauses, 10)
+{
+	static const uint16_t lasting[] = { 0, 1998, 2000, 8192 };
+
+	for (size_t i = 0; i < ARRAY_LEN(lasting); i++) {
+		struct patience patience = { 0 };
+		struct desk desk;
+
+		spin_desk_init(&desk, ROUNDS);
+		atomic_store(&desk.queue.pausing.lasting, lasting[i]); /* the trial halves it */
+		CHECK(spin_out(&desk, &patience) == ROUNDS + (lasting[i] < 2000 ? 2 : 0));
+		desk_fini(&desk);
+	}
+}
+
+/* With one processor there are yields only, whatever was learned of pauses. */
+TEST(spin, with_one_processor_yields, 10)
+{
+	struct patience patience = { 0 };
+	struct desk desk;
+
+	spin_desk_init(&desk, 0);
+	atomic_store(&desk.queue.pausing.lasting, 8192);
+	CHECK(!may_pause(&patience, &desk.queue) && !may_pause_briefly(&patience, &desk.queue));
+	CHECK(spin_out(&desk, &patience) == 2 && patience.rounds == 0);
+	desk_fini(&desk);
+}
+
+/* Brief are the first rounds, if there are any. */
+TEST(spin, brief_is_the_beginning, 5)
+{
+	struct desk desk;
+
+	spin_desk_init(&desk, ROUNDS);
+	for (uint16_t rounds = 0; rounds <= ROUNDS + 1; rounds++) {
+		const struct patience patience = { .rounds = rounds };
+
+		CHECK(may_pause(&patience, &desk.queue) == (rounds < ROUNDS));
+		CHECK(may_pause_briefly(&patience, &desk.queue) == (rounds < SHORT_ROUNDS));
+	}
+	desk_fini(&desk);
+}
+
+/* What the end of a wait teaches about long pauses: that they failed, that it should be tried again sooner, or nothing. */
+TEST(spin_learn, tells_failures_and_doubts, 5)
+{
+	enum lesson_taught { NOTHING, FAILED, DOUBT };
+	static const struct {
+		struct patience patience;
+		uint16_t pauses, strangers;
+		enum lesson_taught taught;
+	} ends[] = {
+		{ { ROUNDS, 0, 0 }, ROUNDS, 0, NOTHING },             /* met in the last round */
+		{ { ROUNDS, 1, 0 }, ROUNDS, 0, FAILED },              /* a yield helped */
+		{ { ROUNDS, 2, 50000 }, ROUNDS, 0, NOTHING },         /* a short sleep */
+		{ { ROUNDS, 2, 50001 }, ROUNDS, 0, FAILED },          /* a long one */
+		{ { ROUNDS, 0, 1 }, ROUNDS, 1, FAILED },              /* a short one, and strangers */
+		{ { ROUNDS, 0, 0 }, ROUNDS, 1, NOTHING },             /* strangers, but it was met */
+		{ { ROUNDS - 1, 0, 0 }, ROUNDS, 0, NOTHING },         /* met before */
+		{ { ROUNDS - 1, 1, 60000 }, ROUNDS, 1, NOTHING },     /* never paused to the end */
+		{ { 0, 2, 60000 }, 0, 1, NOTHING },                   /* one processor */
+		{ { NO_MORE_PAUSES, 2, 0 }, ROUNDS, 0, NOTHING },     /* a yield helped, without pauses */
+		{ { NO_MORE_PAUSES, 2, 1 }, ROUNDS, 0, DOUBT },       /* a short sleep, without pauses */
+		{ { NO_MORE_PAUSES, 2, 50000 }, ROUNDS, 1, DOUBT },   /* the same */
+		{ { NO_MORE_PAUSES, 2, 50001 }, ROUNDS, 0, NOTHING }, /* a long sleep, without pauses */
+		{ { 3, 0, 1 }, ROUNDS, 0, NOTHING },                  /* a short sleep, with pauses to come */
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(ends); i++) {
+		struct desk desk;
+
+		spin_desk_init(&desk, ends[i].pauses);
+		atomic_store(&desk.queue.pausing.without, 100);
+		atomic_store(&desk.queue.pausing.lasting, 40);
+		atomic_store(&desk.queue.yielding.without, ends[i].strangers);
+		spin_learn(&desk.queue, &ends[i].patience);
+		CHECK(desk.queue.pausing.lasting == (ends[i].taught == FAILED ? 336 : 40));
+		CHECK(desk.queue.pausing.without == (ends[i].taught == FAILED ? 336 : ends[i].taught == DOUBT ? 50 : 100));
+		desk_fini(&desk);
+	}
+}
