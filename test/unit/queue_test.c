@@ -932,8 +932,10 @@ TEST(queue_watch, moves_when_the_slot_is_ready, 5)
 				CHECK(watch_moved(&watch) == (i > ahead));
 				CHECK_STATUS(desk_put(&desk, i), DUCT_OK);
 			}
+			CHECK_STATUS(desk_take(&desk, &message), DUCT_OK);
 			watch = queue_watch(&recv);
-			CHECK(watch_moved(&watch)); /* it is the oldest message */
+			CHECK(watch_moved(&watch)); /* there is a message, in a ring that is not full */
+			CHECK_STATUS(desk_put(&desk, 3), DUCT_OK);
 			watch = queue_watch(&send);
 			watch = watch_ahead(&desk.queue.ring, &watch, ahead);
 			for (size_t i = 0; i < CAPACITY; i++) {
@@ -943,6 +945,18 @@ TEST(queue_watch, moves_when_the_slot_is_ready, 5)
 			desk_fini(&desk);
 		}
 	}
+}
+
+/* A new queue has learned nothing, whatever was in its memory before. */
+TEST(queue_init, has_learned_nothing, 5)
+{
+	struct desk desk;
+
+	memset(&desk, 0xff, sizeof desk);
+	desk_init(&desk, 1);
+	CHECK(desk.queue.pausing.without == 0 && desk.queue.pausing.lasting == 0);
+	CHECK(desk.queue.yielding.without == 0 && desk.queue.yielding.lasting == 0);
+	desk_fini(&desk);
 }
 
 /* A run is a quarter of the ring, and 64 slots at most. */

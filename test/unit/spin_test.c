@@ -168,6 +168,7 @@ TEST(spin_learn, tells_failures_and_doubts, 5)
 		{ { ROUNDS, 0, 0 }, ROUNDS, 1, NOTHING },             /* strangers, but it was met */
 		{ { ROUNDS - 1, 0, 0 }, ROUNDS, 0, NOTHING },         /* met before */
 		{ { ROUNDS - 1, 1, 60000 }, ROUNDS, 1, NOTHING },     /* never paused to the end */
+		{ { SHORT_ROUNDS, 1, 0 }, SHORT_ROUNDS, 0, NOTHING }, /* no long pauses there */
 		{ { 0, 2, 60000 }, 0, 1, NOTHING },                   /* one processor */
 		{ { NO_MORE_PAUSES, 2, 0 }, ROUNDS, 0, NOTHING },     /* a yield helped, without pauses */
 		{ { NO_MORE_PAUSES, 2, 1 }, ROUNDS, 0, DOUBT },       /* a short sleep, without pauses */
