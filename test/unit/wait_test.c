@@ -925,6 +925,39 @@ TEST(wait_for, is_served_while_it_sleeps, 10)
 	}
 }
 
+/*
+ * Messages, or room, that came after the fast path had looked are found, many or few, by a wait that may pause much, a little
+ * or not at all: none of it is waited for.
+ */
+TEST(wait_for, finds_what_came_meanwhile, 10)
+{
+	static const uint16_t pauses[] = { 0, 1, 2, 3, 9 };
+
+	for (size_t i = 0; i < ARRAY_LEN(pauses); i++) {
+		for (size_t len = 1; len <= 64; len *= 2) {
+			struct plain plain;
+
+			desks_init(1, 256);
+			desks[0].queue.pauses = pauses[i];
+			for (uint64_t m = 1; m <= len; m++)
+				CHECK_STATUS(desk_put(&desks[0], m), DUCT_OK);
+			plain_init(&plain, &desks[0].rx, false, DUCT_FOREVER, NULL);
+			queue_lock_take(&desks[0].queue);
+			CHECK_STATUS(wait_for(&plain.op, DUCT_FOREVER, NULL), DUCT_OK);
+			CHECK(plain.message == 1);
+			plain_init(&plain, &desks[0].tx, true, DUCT_FOREVER, NULL);
+			queue_lock_put(&desks[0].queue);
+			CHECK_STATUS(wait_for(&plain.op, DUCT_FOREVER, NULL), DUCT_OK);
+			for (uint64_t m = 2; m <= len; m++)
+				desk_expect(&desks[0], m);
+			desk_expect(&desks[0], 77);
+			CHECK(queue_count_waiting(&desks[0].queue, false) == 0 &&
+			      queue_count_waiting(&desks[0].queue, true) == 0);
+			desks_fini(1);
+		}
+	}
+}
+
 /* A deadline ends it, one in the past after one attempt; the token's as a cancellation. */
 TEST(wait_for, expires, 10)
 {
