@@ -190,6 +190,12 @@ EXPLORER = $(BUILD)/schedule/programs
 $(EXPLORER): test/schedule/build.sh $(wildcard test/schedule/*.[ch] lib/*.[ch] include/*.h)
 	CC='$(CC)' test/schedule/build.sh lib $(BUILD)/schedule
 
+# The same with all that a wait does before it sleeps: long pauses, yields, and what is learned about them.
+SPINNER = $(BUILD)/schedule-spin/programs
+
+$(SPINNER): test/schedule/build.sh $(wildcard test/schedule/*.[ch] lib/*.[ch] include/*.h)
+	CC='$(CC)' test/schedule/build.sh lib $(BUILD)/schedule-spin -DDUCT_SPIN_ROUNDS=8 -DDUCT_SPIN_YIELDS=2
+
 check-schedule: $(EXPLORER)
 	$(EXPLORER) random-listed 400 1
 	$(EXPLORER) random 400 50 1
@@ -276,7 +282,7 @@ check-all:
 
 check-all-build: all examples $(BUILD)/criterion/tests $(BUILD)/fork/tests $(BUILD)/fork/faults $(STRESS:%=$(BUILD)/fork/stress/%) \
 	$(BUILD)/onelock/tests $(BUILD)/tsan/tests $(BUILD)/tsan/stress/stress_mix $(BUILD)/tsan/stress/stress_history \
-	$(BUILD)/asan/tests $(BUILD)/asan/faults $(BUILD)/asan/stress/stress_mix $(MSAN_PROGRAMS) $(EXPLORER) $(INSTRUCTION_PATHS)
+	$(BUILD)/asan/tests $(BUILD)/asan/faults $(BUILD)/asan/stress/stress_mix $(MSAN_PROGRAMS) $(EXPLORER) $(SPINNER) $(INSTRUCTION_PATHS)
 
 COMPILERS = gcc clang
 
@@ -296,8 +302,9 @@ check-threads: $(BUILD)/fork/tests $(STRESS:%=$(BUILD)/fork/stress/%) $(BUILD)/t
 	$(BUILD)/fork/stress/stress_idle 2
 	TSAN_RUN='$(PLAIN_LAYOUT)' CC='$(CC)' test/stress/check-threads.sh $(BUILD)
 
-check-random: $(EXPLORER)
+check-random: $(EXPLORER) $(SPINNER)
 	test/schedule/explore.sh $(EXPLORER) random 100000 50 1
+	test/schedule/explore.sh $(SPINNER) random 4000 50 2
 
 check-exhaustive: $(EXPLORER)
 	test/schedule/explore.sh $(EXPLORER) exhaustive 2
