@@ -7,8 +7,9 @@
  * A wait is a list of operations of which exactly one is to be done, with a deadline and a cancel token.  A plain send or
  * receive is a wait with one operation.  It goes through three stages, each dearer than the one before:
  *
- *     look    without a lock at each operation's slot; what looks ready is tried under its one lock
- *     spin    a few microseconds on the words of the slots, then at most two yields of the processor
+ *     look    without a lock at each operation's slot; what looks ready is tried under its one lock.  The first look is the
+ *             caller's, who has no wait to set up for it (select.c) or comes with the lock (transfer.c)
+ *     spin    a few microseconds on the words of the slots, then at most two yields of the processor (spin.h)
  *     sleep   lock all queues, try everything once more, stand in each list, unlock, sleep on one's own condition variable
  *
  * Spinning comes before standing in the lists: with the ring full and a sender in the list, every receive would have to serve
@@ -86,8 +87,9 @@ duct_status wait_init(struct wait *wait, size_t cases, duct_cancel *cancel);
 void wait_fini(struct wait *wait);
 
 /*
- * Does exactly one of the operations: its status, and wait->done says which.  DUCT_CANCELED, DUCT_NOMEM or rules->expired
- * if none was done; a token that was raised before the call is the caller's to see.
+ * Does exactly one of the operations, which did not look ready a moment ago: its status, and wait->done says which.
+ * DUCT_CANCELED, DUCT_NOMEM or rules->expired if none was done; a token that was raised before the call is the caller's to
+ * see.
  */
 duct_status wait_any(struct wait *wait, const struct wait_rules *rules);
 
