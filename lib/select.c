@@ -9,7 +9,6 @@
  */
 #include "cancel.h"
 #include "channel.h"
-#include "tour.h"
 #include "wait.h"
 
 #include <assert.h>
@@ -61,12 +60,10 @@ static struct census count_cases(const duct_case *cases, size_t count, bool obse
 }
 
 /* Tries each case that looks ready, in a fair order; what came of it is told as for one operation. */
-static duct_status look(const duct_case *cases, size_t count, size_t *done)
+static duct_status look(const duct_case *cases, size_t count, const struct tour *tour, size_t *done)
 {
-	const struct tour tour = tour_plan((uint32_t)count, false);
-
-	for (uint32_t k = 0; k <= tour.mask; k++) {
-		uint32_t i = tour_stop(&tour, k);
+	for (uint32_t k = 0; k <= tour->mask; k++) {
+		uint32_t i = tour_stop(tour, k);
 		struct op op;
 		duct_status status;
 
@@ -86,7 +83,7 @@ static duct_status look(const duct_case *cases, size_t count, size_t *done)
 
 /* The live cases become operations of a wait. */
 static NOINLINE duct_status wait_for_one(
-    const duct_case *cases, size_t count, size_t live, size_t *done, const struct wait_rules *rules)
+    const duct_case *cases, size_t count, size_t live, const struct wait_rules *rules, const struct tour *tour, size_t *done)
 {
 	struct wait wait;
 	duct_status status = wait_init(&wait, live, rules->cancel);
@@ -97,7 +94,7 @@ static NOINLINE duct_status wait_for_one(
 	for (size_t i = 0; i < count; i++)
 		if (is_live(&cases[i]))
 			wait.ops[n++] = op_of(&cases[i], i);
-	status = wait_any(&wait, rules);
+	status = wait_any(&wait, rules, tour);
 	if (live > 0)
 		*done = wait.ops[wait.done].number;
 	wait_fini(&wait);
@@ -107,6 +104,7 @@ static NOINLINE duct_status wait_for_one(
 static duct_status select_cases(duct_case *cases, size_t count, size_t *chosen, const struct wait_rules *rules)
 {
 	struct census census;
+	struct tour tour;
 	duct_status status = DUCT_EMPTY;
 	size_t done = 0;
 
@@ -122,15 +120,16 @@ static duct_status select_cases(duct_case *cases, size_t count, size_t *chosen, 
 		return DUCT_CLOSED;
 	if (count > INT32_MAX)
 		return DUCT_NOMEM; /* no wait can be for so many */
+	tour = tour_plan((uint32_t)count, rules->in_order);
 	if (wait_looks(rules, census.live)) {
 		if (rules->deadline <= DEADLINE_NOW)
 			full_fence();
-		status = look(cases, count, &done);
+		status = look(cases, count, &tour, &done);
 		if (is_pending(status) && rules->deadline <= DEADLINE_NOW && census.live <= 1)
 			return rules->expired;
 	}
 	if (is_pending(status))
-		status = wait_for_one(cases, count, census.live, &done, rules);
+		status = wait_for_one(cases, count, census.live, rules, &tour, &done);
 	if (status == DUCT_OK || has_ended(status)) {
 		assert(cases != NULL);
 		*chosen = done;

@@ -70,20 +70,27 @@ bool spin(const struct op *ops, uint32_t count, struct patience *patience)
 	}
 	if (has_paused(patience, queue) && load_relaxed(&queue->pausing.lasting) >= SHARED_AT)
 		return false;
-	if (patience->yields == 0 && !lesson_allows(&queue->yielding))
-		patience->yields = DUCT_SPIN_YIELDS;
 	if (patience->yields == DUCT_SPIN_YIELDS)
 		return false;
+	if (patience->yields == 0 && !lesson_allows(&queue->yielding)) {
+		patience->yields = DUCT_SPIN_YIELDS;
+		return false;
+	}
 	patience->yields = timed_yield(ops, count) ? patience->yields + 1 : DUCT_SPIN_YIELDS;
 	return true;
 }
 
+static bool strangers_about(const struct queue *queue)
+{
+	return load_relaxed(&queue->yielding.without) != 0;
+}
+
 void spin_learn(struct queue *queue, const struct patience *patience)
 {
-	const bool slept = patience->slept != 0, strangers = load_relaxed(&queue->yielding.without) != 0;
+	const bool slept = patience->slept != 0;
 
 	if (has_paused(patience, queue)) {
-		if (slept ? patience->slept > SLEEP_LONG || strangers : patience->yields > 0)
+		if (slept ? patience->slept > SLEEP_LONG || strangers_about(queue) : patience->yields > 0)
 			lesson_failed(&queue->pausing);
 	} else if (patience->rounds == NO_MORE_PAUSES && slept && patience->slept <= SLEEP_LONG) {
 		lesson_doubt(&queue->pausing);

@@ -60,6 +60,7 @@ static void batch_finish(struct end *end, duct_cancel *cancel)
 static duct_status observe_until(const struct op *op, duct_time deadline, duct_cancel *cancel)
 {
 	const struct wait_rules rules = { .deadline = deadline, .expired = DUCT_TIMEDOUT, .cancel = cancel, .observe = true };
+	const struct tour tour = tour_plan(1, true);
 	struct wait wait;
 	duct_status status;
 
@@ -71,7 +72,7 @@ static duct_status observe_until(const struct op *op, duct_time deadline, duct_c
 	if (status != DUCT_OK)
 		return status;
 	wait.ops[0] = *op;
-	status = wait_any(&wait, &rules);
+	status = wait_any(&wait, &rules, &tour);
 	wait_fini(&wait);
 	return status;
 }

@@ -28,8 +28,8 @@ uint64_t turn_next(void)
 {
 	char here;
 	uint64_t stack = (uint64_t)(uintptr_t)&here >> 12; /* stacks lie pages apart */
-	uint64_t key = stack * UINT64_C(0x9e3779b97f4a7c15);
-	struct counter *counter = &counters[key >> 58]; /* one of 64 */
+	uint64_t key = mix(stack);
+	struct counter *counter = &counters[key % COUNTERS];
 	uint32_t count = load_relaxed(&counter->count) + 1;
 
 	store_relaxed(&counter->count, count);

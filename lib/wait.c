@@ -10,7 +10,6 @@
 #include "log.h"
 #include "memory.h"
 #include "spin.h"
-#include "tour.h"
 
 /* ---- Memory of a wait ------------------------------------------------------------------------------------------ */
 
@@ -274,21 +273,20 @@ static void unpin_ends(const struct wait *wait)
 		end_unpin(wait->ops[i].end);
 }
 
-duct_status wait_any(struct wait *wait, const struct wait_rules *caller)
+duct_status wait_any(struct wait *wait, const struct wait_rules *caller, const struct tour *tour)
 {
 	const struct wait_rules rules = with_token(*caller);
-	const struct tour tour = tour_plan(wait->cases, rules.in_order);
 	duct_status status = DUCT_EMPTY;
 	struct patience patience = { 0 };
 
 	if (rules.deadline <= DEADLINE_NOW)
-		return wait_locked(wait, &rules, &tour, &patience);
+		return wait_locked(wait, &rules, tour, &patience);
 	pin_ends(wait);
 	while (wait_looks(&rules, wait->cases) && is_pending(status) && !deadline_passed(rules.deadline) &&
 	       spin(wait->ops, wait->cases, &patience))
-		status = look_round(wait, &tour);
+		status = look_round(wait, tour);
 	if (is_pending(status))
-		status = wait_locked(wait, &rules, &tour, &patience);
+		status = wait_locked(wait, &rules, tour, &patience);
 	if (wait->cases > 0)
 		spin_learn(wait->ops[0].queue, &patience);
 	unpin_ends(wait);

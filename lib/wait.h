@@ -41,6 +41,7 @@
 
 #include "cancel.h"
 #include "queue.h"
+#include "tour.h"
 
 /*
  * A send or receive that its fast path could not do: comes in with the lock of the operation's side held.  Waits until the
@@ -89,8 +90,8 @@ void wait_fini(struct wait *wait);
 /*
  * Does exactly one of the operations, which did not look ready a moment ago: its status, and wait->done says which.
  * DUCT_CANCELED, DUCT_NOMEM or rules->expired if none was done; a token that was raised before the call is the caller's to
- * see.
+ * see.  The tour is one of all cases, or of more.
  */
-duct_status wait_any(struct wait *wait, const struct wait_rules *rules);
+duct_status wait_any(struct wait *wait, const struct wait_rules *rules, const struct tour *tour);
 
 #endif

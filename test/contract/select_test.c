@@ -1204,6 +1204,23 @@ TEST(select_closed, with_null_cases_does_not_wait_for_the_deadline, 10)
 	test_pair_free(&a);
 }
 
+/* A sleeping select whose one live case is not its first names that one. */
+TEST(select_null_case, before_one_that_is_waited_for, 10)
+{
+	struct test_pair a = test_pair_new(sizeof(int), 1);
+	int in = 0;
+	struct selecting s = {
+		.cases = { { NULL, NULL, NULL, DUCT_OK }, DUCT_RECV(a.rx, &in) }, .count = 2, .deadline = DUCT_FOREVER
+	};
+
+	start_select(&s);
+	await_receivers(&a, 1);
+	put(&a, 5);
+	join_chosen(&s, 1);
+	CHECK(in == 5);
+	test_pair_free(&a);
+}
+
 /* The last receiver gone ends a send case with its own status, asleep or not. */
 TEST(select_no_receivers, ends_a_send_case, 10)
 {

@@ -81,8 +81,10 @@ static void attempt_receives(struct attempt *attempt, uint32_t cases, struct wai
 
 static duct_status attempt_run(struct attempt *attempt)
 {
+	const struct tour tour = tour_plan(attempt->wait.cases, attempt->rules.in_order);
+
 	attempt->wait.done = NOT_DONE;
-	attempt->status = wait_any(&attempt->wait, &attempt->rules);
+	attempt->status = wait_any(&attempt->wait, &attempt->rules, &tour);
 	return attempt->status;
 }
 
