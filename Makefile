@@ -43,7 +43,7 @@ help:
 	@echo 'make deps            installs what make check needs, where there is apt-get; make deps-all: what make check-all does'
 	@echo 'make check           the tests, in less than a minute; in parts: check-schedule check-self check-header check-layers'
 	@echo '                     check-symbols check-install check-man check-examples check-fault check-stress check-unit'
-	@echo 'make check-all       all that there is, in a quarter of an hour, with a table in the end; TESTING.md tells of its parts:'
+	@echo 'make check-all       all that there is, in less than half an hour, with a table in the end; TESTING.md tells of its parts:'
 	@echo '                     check-compile check-format check-tidy check-onelock check-threads check-random check-exhaustive'
 	@echo '                     check-planted check-fault-planted check-mutants check-checkers check-targets check-model'
 	@echo '                     check-sanitize (check-tsan check-asan check-msan check-helgrind) check-coverage check-instructions'

@@ -404,13 +404,12 @@ def main(arguments):
     whole = not numbers and every == 1
     if numbers:
         project.mutants = [m for m in project.mutants if m.number in numbers]
-    elif every > 1:
-        project.mutants = [m for m in project.mutants if m.number % every == 0]
     project.copy()
     project.check()
     project.make()
     if not numbers:
         project.leave_out_same()
+        project.mutants = [m for m in project.mutants if m.number % every == 0]
     say(f'{len(project.mutants)} mutants in {len({m.function for m in project.mutants})} functions of '
         f'{len(project.texts)} files; left out: {len(project.invalid)} that do not compile, '
         f'{len(project.same)} with the code of another or of the function itself')

@@ -16,14 +16,26 @@ static void spin_desk_init(struct desk *desk, uint16_t pauses)
 	desk->queue.pauses = pauses;
 }
 
-/* Steps until it is time to sleep, which it is from then on. */
+/*
+ * Steps of a wait until it is time to sleep, which it is from then on.  Where the system is so busy that a yield takes long it
+ * is no use to go on: such a wait is done again from its beginning.
+ */
 static int spin_out(struct desk *desk, struct patience *patience)
 {
 	const struct op op = recv_through(&desk->rx, NULL);
-	int steps = 0;
+	const uint16_t pausing = desk->queue.pausing.without, lasting = desk->queue.pausing.lasting;
+	const uint16_t yielding = desk->queue.yielding.without;
+	int steps;
 
-	while (spin(&op, 1, patience) && steps < 1000)
-		steps++;
+	do {
+		atomic_store(&desk->queue.pausing.without, pausing);
+		atomic_store(&desk->queue.pausing.lasting, lasting);
+		atomic_store(&desk->queue.yielding.without, yielding);
+		atomic_store(&desk->queue.yielding.lasting, 0);
+		*patience = (struct patience){ 0 };
+		for (steps = 0; spin(&op, 1, patience) && steps < 1000;)
+			steps++;
+	} while (desk->queue.yielding.lasting != 0);
 	CHECK(!spin(&op, 1, patience) && !spin(&op, 1, patience));
 	return steps;
 }
