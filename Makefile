@@ -200,7 +200,7 @@ check-schedule: $(EXPLORER)
 	$(EXPLORER) random-listed 400 1
 	$(EXPLORER) random 400 50 1
 	$(EXPLORER) exhaustive 1
-	EXPLORE_SHARE='0 6' $(EXPLORER) outcomes 2
+	EXPLORE_SHARE='0 12' $(EXPLORER) outcomes 2
 
 SELFTEST = $(BUILD)/schedule-self/selftest
 
