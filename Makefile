@@ -407,9 +407,10 @@ clean:
 
 -include $(LIB_OBJECTS:.o=.d)
 
-.PHONY: all help html install uninstall clean examples demo deps deps-all deps-peers bench bench-peers bench-compare soak check check-unit check-fault check-schedule \
-	check-self check-stress check-man check-header check-layers check-symbols check-install check-examples check-sanitize check-tsan \
-	check-asan check-msan check-onelock check-helgrind check-planted check-fault-planted check-format check-all check-all-build check-compile \
-	check-tidy check-threads check-random check-exhaustive check-mutants check-checkers check-model check-targets check-coverage
+.PHONY: all help html install uninstall clean examples demo deps deps-all deps-peers bench bench-peers bench-compare soak check \
+	check-unit check-fault check-schedule check-self check-stress check-man check-header check-layers check-symbols check-install \
+	check-examples check-sanitize check-tsan check-asan check-msan check-onelock check-helgrind check-planted check-fault-planted \
+	check-format check-all check-all-build check-compile check-tidy check-threads check-random check-exhaustive check-mutants \
+	check-checkers check-targets check-model check-coverage check-instructions
 .DELETE_ON_ERROR:
 .SECONDARY:
