@@ -271,7 +271,7 @@ duct_status queue_do_locked(const struct op *op, struct node **wakes)
 /* After the fast path failed: only because the ring has no room, or no message. */
 static bool is_only_pending(const struct op *op)
 {
-	const struct side *side = op->is_send ? &op->queue->put : &op->queue->take;
+	const struct side *side = own_side(op);
 
 	return load_relaxed(&side->waiting) == NULL && !load_relaxed(&side->at.ended) && !load_relaxed(&op->end->closed);
 }
@@ -280,7 +280,7 @@ duct_status queue_attempt_locked(const struct op *op)
 {
 	struct queue *queue = op->queue;
 	struct node *wakes = NULL;
-	duct_status status = op->is_send ? DUCT_FULL : DUCT_EMPTY;
+	duct_status status = pending_of(op);
 
 	/* To look again would often find the one slot that the other side has just left. */
 	if (queue_run(queue) == 0 || !is_only_pending(op))

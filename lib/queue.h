@@ -85,7 +85,18 @@ struct op {
 	bool is_send;
 };
 
+/* The side where the operation is done.  Meanwhile it waits at the other one, which serves it. */
+static inline struct side *own_side(const struct op *op)
+{
+	return op->is_send ? &op->queue->put : &op->queue->take;
+}
+
 /* An operation's answer that means "not now". */
+static inline duct_status pending_of(const struct op *op)
+{
+	return op->is_send ? DUCT_FULL : DUCT_EMPTY;
+}
+
 static inline bool is_pending(duct_status status)
 {
 	return status == DUCT_FULL || status == DUCT_EMPTY;
@@ -222,7 +233,7 @@ size_t queue_discard(struct queue *queue, size_t end, void *messages, size_t mos
 static inline bool queue_looks_ready(const struct op *op)
 {
 	const struct queue *queue = op->queue;
-	const struct side *side = op->is_send ? &queue->put : &queue->take;
+	const struct side *side = own_side(op);
 	bool ready;
 
 	if (queue->ring.capacity == 0)
@@ -233,6 +244,12 @@ static inline bool queue_looks_ready(const struct op *op)
 		ready = ring_looks_takable(&queue->ring, &side->at);
 	/* Last, since it only ever goes one way: not closed now was not closed then. */
 	return ready || load_acquire(&op->end->closed);
+}
+
+/* One attempt, without a lock if it does not look ready. */
+static inline duct_status queue_try(const struct op *op)
+{
+	return queue_looks_ready(op) ? queue_attempt(op) : pending_of(op);
 }
 
 /*
@@ -262,7 +279,7 @@ static inline bool watch_moved(const struct watch *watch)
 static inline struct watch queue_watch(const struct op *op)
 {
 	const struct ring *ring = &op->queue->ring;
-	const struct cursor *at = op->is_send ? &op->queue->put.at : &op->queue->take.at;
+	const struct cursor *at = &own_side(op)->at;
 	const size_t slot = load_relaxed(&at->slot), position = load_relaxed(&at->position);
 
 	return (struct watch){

@@ -70,9 +70,7 @@ static duct_status look(const duct_case *cases, size_t count, const struct tour 
 		if (i >= count || !is_live(&cases[i]))
 			continue;
 		op = op_of(&cases[i], i);
-		if (!queue_looks_ready(&op))
-			continue;
-		status = queue_attempt(&op);
+		status = queue_try(&op);
 		if (!is_pending(status)) {
 			*done = i;
 			return status;

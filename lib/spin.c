@@ -55,6 +55,17 @@ static bool timed_yield(const struct op *ops, uint32_t count)
 	return false;
 }
 
+static bool strangers_about(const struct queue *queue)
+{
+	return load_relaxed(&queue->yielding.without) != 0;
+}
+
+/* How many rounds of pauses a wait makes before it asks whether to go on. */
+static uint16_t first_rounds(const struct queue *queue)
+{
+	return strangers_about(queue) ? FEW_ROUNDS : SHORT_ROUNDS;
+}
+
 bool spin(const struct op *ops, uint32_t count, struct patience *patience)
 {
 	struct queue *queue;
@@ -62,7 +73,7 @@ bool spin(const struct op *ops, uint32_t count, struct patience *patience)
 	if (count == 0)
 		return false;
 	queue = ops[0].queue;
-	if (patience->rounds == SHORT_ROUNDS && !lesson_allows(&queue->pausing))
+	if (patience->rounds == first_rounds(queue) && !lesson_allows(&queue->pausing))
 		patience->rounds = NO_MORE_PAUSES;
 	if (may_pause(patience, queue)) {
 		pause_round(patience->rounds++);
@@ -80,19 +91,14 @@ bool spin(const struct op *ops, uint32_t count, struct patience *patience)
 	return true;
 }
 
-static bool strangers_about(const struct queue *queue)
-{
-	return load_relaxed(&queue->yielding.without) != 0;
-}
-
 void spin_learn(struct queue *queue, const struct patience *patience)
 {
-	const bool slept = patience->slept != 0;
+	const bool slept = patience->slept != 0, was_quick = patience->slept <= SLEEP_LONG && !strangers_about(queue);
 
 	if (has_paused(patience, queue)) {
-		if (slept ? patience->slept > SLEEP_LONG || strangers_about(queue) : patience->yields > 0)
+		if (slept ? !was_quick : patience->yields > 0)
 			lesson_failed(&queue->pausing);
-	} else if (patience->rounds == NO_MORE_PAUSES && slept && patience->slept <= SLEEP_LONG) {
+	} else if (patience->rounds == NO_MORE_PAUSES && slept && was_quick) {
 		lesson_doubt(&queue->pausing);
 	}
 }

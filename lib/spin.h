@@ -16,6 +16,9 @@
  *                   is busy or idle, which a long sleep tells of; or if strangers have its processor.  After a short sleep
  *                   they are tried again sooner.
  *
+ * While strangers are about nobody yields, so peers that share a processor sleep for each other, and a short sleep tells
+ * nothing of another processor.  Even the short pauses are asked for then, which would be a third of what a message costs.
+ *
  * Peers that share a processor, pause for each other in vain and then yield to each other would go on so for ever, though
  * another processor may be idle: none of them ever sleeps, and it is sleepers that the system gives an idle processor when it
  * wakes them.  So who has learned that much and still pauses in vain sleeps at once.
@@ -34,7 +37,8 @@ struct patience {
 	duct_time slept; /* ns */
 };
 
-#define SHORT_ROUNDS 6            /* of pauses, always */
+#define SHORT_ROUNDS 6            /* of pauses, before the long ones */
+#define FEW_ROUNDS 2              /* of pauses, before the others while strangers are about */
 #define NO_MORE_PAUSES UINT16_MAX /* for the lesson says so */
 
 static inline bool may_pause(const struct patience *patience, const struct queue *queue)

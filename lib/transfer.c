@@ -22,13 +22,11 @@ static bool array_is_valid(const struct end *end, const void *messages, size_t c
 	return count == 0 || size == 0 || (messages != NULL && count <= SIZE_MAX / size);
 }
 
-/* One attempt.  What is surely not ready is told without a lock. */
+/* One attempt, sure of its order with what the thread did on other channels. */
 static duct_status try_once(const struct op *op)
 {
 	full_fence();
-	if (!queue_looks_ready(op))
-		return op->is_send ? DUCT_FULL : DUCT_EMPTY;
-	return queue_attempt(op);
+	return queue_try(op);
 }
 
 static duct_status do_until(const struct op *op, duct_time deadline, duct_cancel *cancel)

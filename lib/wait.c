@@ -60,7 +60,7 @@ static void sort_by_queue(struct wait *wait)
 {
 	for (uint32_t i = 0; i < wait->count; i++)
 		wait->order[i] = i;
-	for (uint32_t gap = wait->count > 1 ? FIRST_GAP : 0; gap > 0; gap /= 3) {
+	for (uint32_t gap = FIRST_GAP; gap > 0; gap /= 3) {
 		for (uint32_t i = gap; i < wait->count; i++) {
 			uint32_t moving = wait->order[i], j = i;
 
@@ -94,9 +94,9 @@ static duct_status look_round(struct wait *wait, const struct tour *tour)
 		uint32_t i = tour_stop(tour, k);
 		duct_status status;
 
-		if (i >= wait->cases || !queue_looks_ready(&wait->ops[i]))
+		if (i >= wait->cases)
 			continue;
-		status = queue_attempt(&wait->ops[i]);
+		status = queue_try(&wait->ops[i]);
 		if (!is_pending(status)) {
 			wait->done = i;
 			return status;

@@ -105,7 +105,7 @@ TEST(spin, without_long_pauses, 10)
 	desk_fini(&desk);
 }
 
-/* Where yields do not pay either there are only short pauses. */
+/* Where yields do not pay either there are few pauses. */
 TEST(spin, without_yields, 10)
 {
 	struct patience patience = { 0 };
@@ -114,8 +114,22 @@ TEST(spin, without_yields, 10)
 	spin_desk_init(&desk, ROUNDS);
 	atomic_store(&desk.queue.pausing.without, 1);
 	atomic_store(&desk.queue.yielding.without, 2);
-	CHECK(spin_out(&desk, &patience) == SHORT_ROUNDS);
+	CHECK(spin_out(&desk, &patience) == FEW_ROUNDS);
+	CHECK(patience.rounds == NO_MORE_PAUSES && desk.queue.pausing.without == 0);
 	CHECK(desk.queue.yielding.without == 1); /* one a wait, though it was asked three times */
+	desk_fini(&desk);
+}
+
+/* Where only yields do not pay there are all pauses. */
+TEST(spin, with_pauses_without_yields, 10)
+{
+	struct patience patience = { 0 };
+	struct desk desk;
+
+	spin_desk_init(&desk, ROUNDS);
+	atomic_store(&desk.queue.yielding.without, 2);
+	CHECK(spin_out(&desk, &patience) == ROUNDS && patience.rounds == ROUNDS);
+	CHECK(desk.queue.yielding.without == 1);
 	desk_fini(&desk);
 }
 
@@ -184,7 +198,8 @@ TEST(spin_learn, tells_failures_and_doubts, 5)
 		{ { 0, 2, 60000 }, 0, 1, NOTHING },                   /* one processor */
 		{ { NO_MORE_PAUSES, 2, 0 }, ROUNDS, 0, NOTHING },     /* a yield helped, without pauses */
 		{ { NO_MORE_PAUSES, 2, 1 }, ROUNDS, 0, DOUBT },       /* a short sleep, without pauses */
-		{ { NO_MORE_PAUSES, 2, 50000 }, ROUNDS, 1, DOUBT },   /* the same */
+		{ { NO_MORE_PAUSES, 2, 50000 }, ROUNDS, 0, DOUBT },   /* the longest of those */
+		{ { NO_MORE_PAUSES, 2, 1 }, ROUNDS, 1, NOTHING },     /* a short one, and strangers */
 		{ { NO_MORE_PAUSES, 2, 50001 }, ROUNDS, 0, NOTHING }, /* a long sleep, without pauses */
 		{ { 3, 0, 1 }, ROUNDS, 0, NOTHING },                  /* a short sleep, with pauses to come */
 	};
