@@ -14,7 +14,7 @@
 #ifndef DUCT_YIELD_LONG
 #define DUCT_YIELD_LONG 200000 /* ns: a yield that long may have gone to a stranger */
 #endif
-#define YIELD_WORTH 2000  /* ns a message: if the queues moved slower than that meanwhile, it did */
+#define YIELD_WORTH 500   /* ns a message: peers are faster than that */
 #define SLEEP_LONG 50000  /* ns: longer than it takes to be woken by a peer that is quick */
 #define SHARED_AT 1000    /* so much of a lesson about pauses, and peers may well share a processor */
 #define PAUSES_MOST_LOG 6 /* a round pauses 1, 2, 4 ... 64 times, then 64 times each */
@@ -41,7 +41,16 @@ static size_t progress(const struct op *ops, uint32_t count)
 	return sum;
 }
 
-/* False if it may have gone to a stranger. */
+/* Whether a long absence may have kept somebody waiting: messages that came, or those who sleep until one of ours comes. */
+static bool was_missed(const struct op *ops, uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++)
+		if (!ops[i].is_send || load_relaxed(&own_side(&ops[i])->waiting) != NULL)
+			return true;
+	return false;
+}
+
+/* False if it went to a stranger, and that did harm. */
 static bool timed_yield(const struct op *ops, uint32_t count)
 {
 	size_t before = progress(ops, count);
@@ -50,6 +59,8 @@ static bool timed_yield(const struct op *ops, uint32_t count)
 	sched_yield();
 	took = duct_now() - began;
 	if (took <= DUCT_YIELD_LONG || (uint64_t)took / YIELD_WORTH <= (progress(ops, count) - before) / 4)
+		return true;
+	if (!was_missed(ops, count))
 		return true;
 	lesson_failed(&ops[0].queue->yielding);
 	return false;

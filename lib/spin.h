@@ -11,7 +11,9 @@
  * Two things may be wrong with that, and each queue learns of both (lesson.h):
  *
  *     yields        give a busy stranger a whole time slice, where a sleeper would be woken at once.  So yields are timed:
- *                   one that took long while the queues hardly moved went to a stranger.
+ *                   one that took long while the queues hardly moved went to a stranger.  But a sender may come back to
+ *                   find its ring empty and nobody asleep for want of its messages: then the receiver was busy with
+ *                   those of others, and it is as well that it was not woken for one slot after the other.
  *     long pauses   are in vain if a peer shares our processor, which a yield tells of that helps where pauses did not; if it
  *                   is busy or idle, which a long sleep tells of; or if strangers have its processor.  After a short sleep
  *                   they are tried again sooner.

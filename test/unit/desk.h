@@ -19,6 +19,9 @@ struct desk {
 	void *ring;
 };
 
+/* What this thread does where it would give up the processor, or NULL. */
+extern _Thread_local void (*on_yield)(void);
+
 /* An end on a test's stack: nothing to free. */
 static inline void desk_end_left(struct end *end)
 {

@@ -177,6 +177,78 @@ TEST(spin, brief_is_the_beginning, 5)
 	desk_fini(&desk);
 }
 
+static struct desk *yield_desk;
+static int yields_made;
+
+static void pass_a_millisecond(void)
+{
+	const struct timespec millisecond = { .tv_nsec = 1000000 };
+
+	yields_made++;
+	CHECK(nanosleep(&millisecond, NULL) == 0);
+}
+
+/* More than any time that a busy machine makes of the millisecond. */
+static void move_a_million(void)
+{
+	pass_a_millisecond();
+	atomic_fetch_add(&yield_desk->queue.put.at.position, 4000000);
+}
+
+/* Whether the lesson about yields is that one has failed, after a wait for these operations with such yields: two, or one. */
+static bool yield_fails(const struct op *ops, uint32_t count, void (*during)(void))
+{
+	struct patience patience = { 0 };
+
+	on_yield = during;
+	yields_made = 0;
+	while (spin(ops, count, &patience))
+		;
+	on_yield = NULL;
+	CHECK(yields_made == (ops[0].queue->yielding.lasting != 0 ? 1 : 2));
+	return ops[0].queue->yielding.lasting != 0;
+}
+
+/* A long yield did harm unless messages went through meanwhile, or all would send and nobody sleeps for want of that. */
+TEST(spin, judges_long_yields, 10)
+{
+	static struct node sleeper;
+	static const struct {
+		uint32_t count;
+		bool sends[2];
+		int slept_for; /* which operation's partner sleeps; -1: none */
+		bool moved, fails;
+	} yields[] = {
+		{ 1, { false }, -1, false, true },       /* a receive */
+		{ 1, { false }, -1, true, false },       /* messages came */
+		{ 1, { true }, -1, false, false },       /* a send that nobody waits for */
+		{ 1, { true }, 0, false, true },         /* somebody does */
+		{ 1, { true }, 0, true, false },         /* messages went */
+		{ 2, { true, true }, -1, false, false }, /* the same for a select */
+		{ 2, { true, true }, 1, false, true },
+		{ 2, { true, false }, -1, false, true },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(yields); i++) {
+		struct desk desks[2];
+		struct op ops[2];
+
+		for (int k = 0; k < 2; k++) {
+			spin_desk_init(&desks[k], 0);
+			ops[k] = yields[i].sends[k] ? send_through(&desks[k].tx, NULL) : recv_through(&desks[k].rx, NULL);
+			if (k == yields[i].slept_for)
+				atomic_store(&desks[k].queue.put.waiting, &sleeper);
+		}
+		yield_desk = &desks[0];
+		CHECK(yield_fails(ops, yields[i].count, yields[i].moved ? move_a_million : pass_a_millisecond) ==
+		      yields[i].fails);
+		for (int k = 0; k < 2; k++) {
+			atomic_store(&desks[k].queue.put.waiting, NULL);
+			desk_fini(&desks[k]);
+		}
+	}
+}
+
 /* What the end of a wait teaches about long pauses: that they failed, that it should be tried again sooner, or nothing. */
 TEST(spin_learn, tells_failures_and_doubts, 5)
 {

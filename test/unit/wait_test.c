@@ -11,9 +11,7 @@
 #include "channel.h"
 #include "wait.h"
 
-#include <sys/syscall.h>
 #include <time.h>
-#include <unistd.h>
 
 #define MOST_CASES 100
 #define NOT_DONE UINT32_MAX
@@ -42,18 +40,6 @@ struct attempt {
 	void (*on_yield)(void); /* or NULL; only in a thread of its own */
 	struct wait wait;       /* the last, so that a sanitizer sees what is written behind it */
 };
-
-/* What this thread does where it would give up the processor, or NULL. */
-static _Thread_local void (*on_yield)(void);
-
-/* Stands in for the C library's in all of the program. */
-int sched_yield(void)
-{
-	if (on_yield == NULL)
-		return (int)syscall(SYS_sched_yield);
-	on_yield();
-	return 0;
-}
 
 /* A wait whose operations are still to be filled in. */
 static void attempt_init(struct attempt *attempt, uint32_t cases, struct wait_rules rules)
