@@ -85,7 +85,7 @@ struct op {
 	bool is_send;
 };
 
-/* The side where the operation is done.  Meanwhile it waits at the other one, which serves it. */
+/* The side where the operation is done.  A thread with it waits at the other one, its serving side. */
 static inline struct side *own_side(const struct op *op)
 {
 	return op->is_send ? &op->queue->put : &op->queue->take;
@@ -246,7 +246,7 @@ static inline bool queue_looks_ready(const struct op *op)
 	return ready || load_acquire(&op->end->closed);
 }
 
-/* One attempt, without a lock if it does not look ready. */
+/* One attempt, without a lock if it does not look ready: as sure of the order as that look. */
 static inline duct_status queue_try(const struct op *op)
 {
 	return queue_looks_ready(op) ? queue_attempt(op) : pending_of(op);

@@ -14,7 +14,7 @@
 #ifndef DUCT_YIELD_LONG
 #define DUCT_YIELD_LONG 200000 /* ns: a yield that long may have gone to a stranger */
 #endif
-#define YIELD_WORTH 500   /* ns a message: peers are faster than that */
+#define YIELD_WORTH 1000  /* ns a message: if the queues moved slower than that meanwhile, it did */
 #define SLEEP_LONG 50000  /* ns: longer than it takes to be woken by a peer that is quick */
 #define SHARED_AT 1000    /* so much of a lesson about pauses, and peers may well share a processor */
 #define PAUSES_MOST_LOG 6 /* a round pauses 1, 2, 4 ... 64 times, then 64 times each */
@@ -41,7 +41,7 @@ static size_t progress(const struct op *ops, uint32_t count)
 	return sum;
 }
 
-/* Whether a long absence may have kept somebody waiting: messages that came, or those who sleep until one of ours comes. */
+/* Whether somebody may have waited for us: for a receive nobody can tell, for a send it shows who sleeps until it comes. */
 static bool was_missed(const struct op *ops, uint32_t count)
 {
 	for (uint32_t i = 0; i < count; i++)
@@ -53,14 +53,15 @@ static bool was_missed(const struct op *ops, uint32_t count)
 /* False if it went to a stranger, and that did harm. */
 static bool timed_yield(const struct op *ops, uint32_t count)
 {
-	size_t before = progress(ops, count);
+	size_t before = progress(ops, count), moved;
 	duct_time began = duct_now(), took;
 
 	sched_yield();
 	took = duct_now() - began;
-	if (took <= DUCT_YIELD_LONG || (uint64_t)took / YIELD_WORTH <= (progress(ops, count) - before) / 4)
+	moved = progress(ops, count) - before;
+	if (took <= DUCT_YIELD_LONG || (uint64_t)took / YIELD_WORTH <= moved / 4)
 		return true;
-	if (!was_missed(ops, count))
+	if (moved > 0 && !was_missed(ops, count))
 		return true;
 	lesson_failed(&ops[0].queue->yielding);
 	return false;
@@ -71,10 +72,14 @@ static bool strangers_about(const struct queue *queue)
 	return load_relaxed(&queue->yielding.without) != 0;
 }
 
-/* How many rounds of pauses a wait makes before it asks whether to go on. */
-static uint16_t first_rounds(const struct queue *queue)
+/* Asks the lesson about long pauses, once in a wait. */
+static void ask_for_pauses(struct queue *queue, struct patience *patience)
 {
-	return strangers_about(queue) ? FEW_ROUNDS : SHORT_ROUNDS;
+	if (patience->asked || patience->rounds < (strangers_about(queue) ? FEW_ROUNDS : SHORT_ROUNDS))
+		return;
+	patience->asked = true;
+	if (!lesson_allows(&queue->pausing))
+		patience->rounds = NO_MORE_PAUSES;
 }
 
 bool spin(const struct op *ops, uint32_t count, struct patience *patience)
@@ -84,8 +89,7 @@ bool spin(const struct op *ops, uint32_t count, struct patience *patience)
 	if (count == 0)
 		return false;
 	queue = ops[0].queue;
-	if (patience->rounds == first_rounds(queue) && !lesson_allows(&queue->pausing))
-		patience->rounds = NO_MORE_PAUSES;
+	ask_for_pauses(queue, patience);
 	if (may_pause(patience, queue)) {
 		pause_round(patience->rounds++);
 		return true;
@@ -104,12 +108,12 @@ bool spin(const struct op *ops, uint32_t count, struct patience *patience)
 
 void spin_learn(struct queue *queue, const struct patience *patience)
 {
-	const bool slept = patience->slept != 0, was_quick = patience->slept <= SLEEP_LONG && !strangers_about(queue);
+	const bool slept = patience->slept != 0, peer_is_near = patience->slept <= SLEEP_LONG && !strangers_about(queue);
 
 	if (has_paused(patience, queue)) {
-		if (slept ? !was_quick : patience->yields > 0)
+		if (slept ? !peer_is_near : patience->yields > 0)
 			lesson_failed(&queue->pausing);
-	} else if (patience->rounds == NO_MORE_PAUSES && slept && was_quick) {
+	} else if (patience->rounds == NO_MORE_PAUSES && slept && peer_is_near) {
 		lesson_doubt(&queue->pausing);
 	}
 }

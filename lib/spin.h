@@ -11,15 +11,16 @@
  * Two things may be wrong with that, and each queue learns of both (lesson.h):
  *
  *     yields        give a busy stranger a whole time slice, where a sleeper would be woken at once.  So yields are timed:
- *                   one that took long while the queues hardly moved went to a stranger.  But a sender may come back to
- *                   find its ring empty and nobody asleep for want of its messages: then the receiver was busy with
- *                   those of others, and it is as well that it was not woken for one slot after the other.
+ *                   one that took long while the queues hardly moved went to a stranger.  It did no harm, though, if
+ *                   messages were taken from a sender's ring and nobody sleeps for want of more: the receiver has others
+ *                   to receive from, and would only have been kept from it to wake us for one slot after the other.
  *     long pauses   are in vain if a peer shares our processor, which a yield tells of that helps where pauses did not; if it
  *                   is busy or idle, which a long sleep tells of; or if strangers have its processor.  After a short sleep
  *                   they are tried again sooner.
  *
- * While strangers are about nobody yields, so peers that share a processor sleep for each other, and a short sleep tells
- * nothing of another processor.  Even the short pauses are asked for then, which would be a third of what a message costs.
+ * While strangers are about waits seldom yield, so peers that share a processor sleep for each other, and a short sleep tells
+ * nothing of another processor.  The lesson about long pauses is then asked before most of the short ones too, which would be
+ * a third of what a message costs.
  *
  * Peers that share a processor, pause for each other in vain and then yield to each other would go on so for ever, though
  * another processor may be idle: none of them ever sleeps, and it is sleepers that the system gives an idle processor when it
@@ -37,10 +38,11 @@ struct patience {
 	uint16_t rounds; /* of pauses, or NO_MORE_PAUSES */
 	uint16_t yields;
 	duct_time slept; /* ns */
+	bool asked;      /* whether the lesson about long pauses was */
 };
 
-#define SHORT_ROUNDS 6            /* of pauses, before the long ones */
-#define FEW_ROUNDS 2              /* of pauses, before the others while strangers are about */
+#define SHORT_ROUNDS 6            /* of pauses, before the lesson about long ones is asked */
+#define FEW_ROUNDS 2              /* the same while strangers are about */
 #define NO_MORE_PAUSES UINT16_MAX /* for the lesson says so */
 
 static inline bool may_pause(const struct patience *patience, const struct queue *queue)

@@ -186,7 +186,7 @@ static duct_status sleep_in_line(
 	duct_time began;
 
 	while (!waiter_is_notified(waiter)) {
-		if (!spin(wait->ops, wait->count, patience)) {
+		if (!spin(wait->ops, wait->cases, patience)) {
 			began = duct_now();
 			status = waiter_sleep(waiter, limit);
 			patience->slept = duct_now() - began;
@@ -315,7 +315,7 @@ static bool has_moved(const struct op *op, const struct watch *next, size_t step
 	return watch_moved(&ahead);
 }
 
-/* Waits a moment for room for a run. */
+/* Waits a moment for room for a run.  If it is time to sleep, the next step of spinning says so again. */
 static void await_room(const struct op *op, const struct watch *next, struct patience *patience)
 {
 	while (may_pause_briefly(patience, op->queue) && !has_moved(op, next, queue_run(op->queue)))

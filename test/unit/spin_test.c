@@ -177,8 +177,11 @@ TEST(spin, brief_is_the_beginning, 5)
 	desk_fini(&desk);
 }
 
-static struct desk *yield_desk;
-static int yields_made;
+enum { NONE, FEW, MANY };
+
+/* What moves during the yields of yield_fails, and through which queue. */
+static struct queue *yield_queue;
+static int yield_moves, yields_made;
 
 static void pass_a_millisecond(void)
 {
@@ -186,30 +189,29 @@ static void pass_a_millisecond(void)
 
 	yields_made++;
 	CHECK(nanosleep(&millisecond, NULL) == 0);
-}
-
-/* More than any time that a busy machine makes of the millisecond. */
-static void move_a_million(void)
-{
-	pass_a_millisecond();
-	atomic_fetch_add(&yield_desk->queue.put.at.position, 4000000);
+	if (yield_moves == FEW)
+		atomic_fetch_add(&yield_queue->put.at.position, 2 * 10);
+	else if (yield_moves == MANY) /* more than a busy machine makes of the millisecond */
+		atomic_fetch_add(&yield_queue->take.at.position, 2 * (size_t)1000000000);
 }
 
 /* Whether the lesson about yields is that one has failed, after a wait for these operations with such yields: two, or one. */
-static bool yield_fails(const struct op *ops, uint32_t count, void (*during)(void))
+static bool yield_fails(const struct op *ops, uint32_t count)
 {
 	struct patience patience = { 0 };
+	bool failed;
 
-	on_yield = during;
+	on_yield = pass_a_millisecond;
 	yields_made = 0;
 	while (spin(ops, count, &patience))
 		;
 	on_yield = NULL;
-	CHECK(yields_made == (ops[0].queue->yielding.lasting != 0 ? 1 : 2));
-	return ops[0].queue->yielding.lasting != 0;
+	failed = ops[0].queue->yielding.lasting != 0;
+	CHECK(yields_made == (failed ? 1 : 2));
+	return failed;
 }
 
-/* A long yield did harm unless messages went through meanwhile, or all would send and nobody sleeps for want of that. */
+/* A long yield did harm, unless many messages moved meanwhile; or some, all would send, and nobody sleeps for want of more. */
 TEST(spin, judges_long_yields, 10)
 {
 	static struct node sleeper;
@@ -217,16 +219,21 @@ TEST(spin, judges_long_yields, 10)
 		uint32_t count;
 		bool sends[2];
 		int slept_for; /* which operation's partner sleeps; -1: none */
-		bool moved, fails;
+		int moved;     /* through the last one's queue */
+		bool fails;
 	} yields[] = {
-		{ 1, { false }, -1, false, true },       /* a receive */
-		{ 1, { false }, -1, true, false },       /* messages came */
-		{ 1, { true }, -1, false, false },       /* a send that nobody waits for */
-		{ 1, { true }, 0, false, true },         /* somebody does */
-		{ 1, { true }, 0, true, false },         /* messages went */
-		{ 2, { true, true }, -1, false, false }, /* the same for a select */
-		{ 2, { true, true }, 1, false, true },
-		{ 2, { true, false }, -1, false, true },
+		{ 1, { false }, -1, NONE, true }, /* a receive */
+		{ 1, { false }, -1, FEW, true },
+		{ 1, { false }, -1, MANY, false },
+		{ 1, { true }, -1, NONE, true }, /* a send */
+		{ 1, { true }, -1, FEW, false },
+		{ 1, { true }, 0, FEW, true },
+		{ 1, { true }, 0, MANY, false },
+		{ 2, { true, true }, -1, NONE, true }, /* a select */
+		{ 2, { true, true }, -1, FEW, false },
+		{ 2, { true, true }, 1, FEW, true },
+		{ 2, { true, true }, 1, MANY, false },
+		{ 2, { true, false }, -1, FEW, true },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(yields); i++) {
@@ -235,17 +242,42 @@ TEST(spin, judges_long_yields, 10)
 
 		for (int k = 0; k < 2; k++) {
 			spin_desk_init(&desks[k], 0);
+			atomic_store(&desks[k].queue.put.at.position, 2 * (size_t)1000000000); /* before the yields */
 			ops[k] = yields[i].sends[k] ? send_through(&desks[k].tx, NULL) : recv_through(&desks[k].rx, NULL);
 			if (k == yields[i].slept_for)
 				atomic_store(&desks[k].queue.put.waiting, &sleeper);
 		}
-		yield_desk = &desks[0];
-		CHECK(yield_fails(ops, yields[i].count, yields[i].moved ? move_a_million : pass_a_millisecond) ==
-		      yields[i].fails);
+		yield_queue = &desks[yields[i].count - 1].queue;
+		yield_moves = yields[i].moved;
+		CHECK(yield_fails(ops, yields[i].count) == yields[i].fails);
 		for (int k = 0; k < 2; k++) {
 			atomic_store(&desks[k].queue.put.waiting, NULL);
 			desk_fini(&desks[k]);
 		}
+	}
+}
+
+/* The lesson about pauses is asked once in a wait, as soon as it may be: strangers may come late, or go. */
+TEST(spin, asks_for_pauses_once, 5)
+{
+	for (uint16_t came = 0; came <= ROUNDS; came++) {
+		struct patience patience = { 0 };
+		struct desk desk;
+		struct op op;
+		/* For two rounds there are strangers. */
+		const uint16_t early = came > FEW_ROUNDS ? came : FEW_ROUNDS;
+		const uint16_t asked_at = early < came + 2 && early < SHORT_ROUNDS ? early : SHORT_ROUNDS;
+
+		spin_desk_init(&desk, ROUNDS);
+		atomic_store(&desk.queue.pausing.without, 10);
+		op = recv_through(&desk.rx, NULL);
+		for (uint16_t round = 0; round <= ROUNDS; round++) {
+			atomic_store(&desk.queue.yielding.without, round >= came && round < came + 2 ? 5 : 0);
+			CHECK(spin(&op, 1, &patience) || round >= asked_at);
+			CHECK((patience.rounds == NO_MORE_PAUSES) == (round >= asked_at));
+			CHECK(desk.queue.pausing.without == (round >= asked_at ? 9 : 10));
+		}
+		desk_fini(&desk);
 	}
 }
 
@@ -258,22 +290,22 @@ TEST(spin_learn, tells_failures_and_doubts, 5)
 		uint16_t pauses, strangers;
 		enum lesson_taught taught;
 	} ends[] = {
-		{ { ROUNDS, 0, 0 }, ROUNDS, 0, NOTHING },             /* met in the last round */
-		{ { ROUNDS, 1, 0 }, ROUNDS, 0, FAILED },              /* a yield helped */
-		{ { ROUNDS, 2, 50000 }, ROUNDS, 0, NOTHING },         /* a short sleep */
-		{ { ROUNDS, 2, 50001 }, ROUNDS, 0, FAILED },          /* a long one */
-		{ { ROUNDS, 0, 1 }, ROUNDS, 1, FAILED },              /* a short one, and strangers */
-		{ { ROUNDS, 0, 0 }, ROUNDS, 1, NOTHING },             /* strangers, but it was met */
-		{ { ROUNDS - 1, 0, 0 }, ROUNDS, 0, NOTHING },         /* met before */
-		{ { ROUNDS - 1, 1, 60000 }, ROUNDS, 1, NOTHING },     /* never paused to the end */
-		{ { SHORT_ROUNDS, 1, 0 }, SHORT_ROUNDS, 0, NOTHING }, /* no long pauses there */
-		{ { 0, 2, 60000 }, 0, 1, NOTHING },                   /* one processor */
-		{ { NO_MORE_PAUSES, 2, 0 }, ROUNDS, 0, NOTHING },     /* a yield helped, without pauses */
-		{ { NO_MORE_PAUSES, 2, 1 }, ROUNDS, 0, DOUBT },       /* a short sleep, without pauses */
-		{ { NO_MORE_PAUSES, 2, 50000 }, ROUNDS, 0, DOUBT },   /* the longest of those */
-		{ { NO_MORE_PAUSES, 2, 1 }, ROUNDS, 1, NOTHING },     /* a short one, and strangers */
-		{ { NO_MORE_PAUSES, 2, 50001 }, ROUNDS, 0, NOTHING }, /* a long sleep, without pauses */
-		{ { 3, 0, 1 }, ROUNDS, 0, NOTHING },                  /* a short sleep, with pauses to come */
+		{ { ROUNDS, 0, 0, true }, ROUNDS, 0, NOTHING },             /* met in the last round */
+		{ { ROUNDS, 1, 0, true }, ROUNDS, 0, FAILED },              /* a yield helped */
+		{ { ROUNDS, 2, 50000, true }, ROUNDS, 0, NOTHING },         /* a short sleep */
+		{ { ROUNDS, 2, 50001, true }, ROUNDS, 0, FAILED },          /* a long one */
+		{ { ROUNDS, 0, 1, true }, ROUNDS, 1, FAILED },              /* a short one, and strangers */
+		{ { ROUNDS, 0, 0, true }, ROUNDS, 1, NOTHING },             /* strangers, but it was met */
+		{ { ROUNDS - 1, 0, 0, true }, ROUNDS, 0, NOTHING },         /* met before */
+		{ { ROUNDS - 1, 1, 60000, true }, ROUNDS, 1, NOTHING },     /* never paused to the end */
+		{ { SHORT_ROUNDS, 1, 0, true }, SHORT_ROUNDS, 0, NOTHING }, /* no long pauses there */
+		{ { 0, 2, 60000, true }, 0, 1, NOTHING },                   /* one processor */
+		{ { NO_MORE_PAUSES, 2, 0, true }, ROUNDS, 0, NOTHING },     /* a yield helped, without pauses */
+		{ { NO_MORE_PAUSES, 2, 1, true }, ROUNDS, 0, DOUBT },       /* a short sleep, without pauses */
+		{ { NO_MORE_PAUSES, 2, 50000, true }, ROUNDS, 0, DOUBT },   /* the longest of those */
+		{ { NO_MORE_PAUSES, 2, 1, true }, ROUNDS, 1, NOTHING },     /* a short one, and strangers */
+		{ { NO_MORE_PAUSES, 2, 50001, true }, ROUNDS, 0, NOTHING }, /* a long sleep, without pauses */
+		{ { 3, 0, 1, true }, ROUNDS, 0, NOTHING },                  /* a short sleep, with pauses to come */
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(ends); i++) {
