@@ -18,8 +18,8 @@ set border 1 linecolor rgb '#888888'
 set tics nomirror scale 0 textcolor rgb '#222222'
 set key outside right top vertical Left reverse samplen 0.5 spacing 1.2 textcolor rgb '#222222'
 
-colours = '#c8102e #1f77b4 #2ca02c #9467bd #8c564b #e377c2 #7f7f7f #bcbd22 #17becf #ff7f0e #393b79 #637939 #843c39 #3182bd'
-shapes = '7 5 9 11 13 4 6 8 10 12 1 2 3 5'
+colours = '#c8102e #1f77b4 #2ca02c #9467bd #8c564b #e377c2 #7f7f7f #bcbd22 #17becf #ff7f0e #393b79 #637939 #843c39 #e7ba52'
+shapes = '7 5 9 11 13 4 6 8 10 12 1 2 3 15'
 colour(i) = word(colours, (i - 1) % words(colours) + 1)
 shape(i) = int(word(shapes, (i - 1) % words(shapes) + 1))
 
