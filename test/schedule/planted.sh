@@ -81,9 +81,14 @@ note_needs()
 	done >"$work/needs"
 }
 
-# The sources that have to be compiled again after changes to the files.
-sources_of()
+# The sources that have to be compiled again after changes to the files; with flags of their own, all have to.
+sources_of() # flags, file...
 {
+	if [ -n "$1" ]; then
+		cut -d ' ' -f 1 "$work/needs"
+		return
+	fi
+	shift
 	for file in "$@"; do
 		sed -n "s,^\\([^ ]*\\) .*/$file .*,\\1,p" "$work/needs"
 	done | sort -u
@@ -142,8 +147,9 @@ try()
 	cp -R "$work/sound" "$mine/lib"
 	cp -R "$work/base" "$mine/out"
 	changed=$(plant "$1" "$mine/lib") || return 1
-	# shellcheck disable=SC2046,SC2086
-	ONLY=$(sources_of $changed) "$here/build.sh" "$mine/lib" "$mine/out" -w $(note "$1" with) || return 1
+	flags=$(note "$1" with)
+	# shellcheck disable=SC2086
+	ONLY=$(sources_of "$flags" $changed) "$here/build.sh" "$mine/lib" "$mine/out" -w $flags || return 1
 	excuse=$(note "$1" survives)
 	hunt "$(note "$1" program)"
 	if [ -n "$found" ]; then
