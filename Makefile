@@ -190,17 +190,28 @@ EXPLORER = $(BUILD)/schedule/programs
 $(EXPLORER): test/schedule/build.sh $(wildcard test/schedule/*.[ch] lib/*.[ch] include/*.h)
 	CC='$(CC)' test/schedule/build.sh lib $(BUILD)/schedule
 
+BROADCASTS = $(BUILD)/schedule/broadcasts
+
+$(BROADCASTS): $(EXPLORER)
+
 # The same with all that a wait does before it sleeps: long pauses, yields, and what is learned about them.
 SPINNER = $(BUILD)/schedule-spin/programs
 
 $(SPINNER): test/schedule/build.sh $(wildcard test/schedule/*.[ch] lib/*.[ch] include/*.h)
 	CC='$(CC)' test/schedule/build.sh lib $(BUILD)/schedule-spin -DDUCT_SPIN_ROUNDS=8 -DDUCT_SPIN_YIELDS=2
 
-check-schedule: $(EXPLORER)
+SPINNER_BROADCASTS = $(BUILD)/schedule-spin/broadcasts
+
+$(SPINNER_BROADCASTS): $(SPINNER)
+
+check-schedule: $(EXPLORER) $(BROADCASTS)
 	$(EXPLORER) random-listed 400 1
 	$(EXPLORER) random 400 50 1
 	$(EXPLORER) exhaustive 1
 	EXPLORE_SHARE='0 12' $(EXPLORER) outcomes 2
+	$(BROADCASTS) random-listed 100 1
+	$(BROADCASTS) random 400 50 1
+	EXPLORE_SHARE='0 4' $(BROADCASTS) exhaustive 1
 
 SELFTEST = $(BUILD)/schedule-self/selftest
 
@@ -214,6 +225,7 @@ check-stress: $(STRESS:%=$(BUILD)/fork/stress/%)
 	$(BUILD)/fork/stress/stress_transfer 20000
 	$(BUILD)/fork/stress/stress_mix 5000
 	$(BUILD)/fork/stress/stress_history 60000
+	$(BUILD)/fork/stress/stress_broadcast 20000
 	$(BUILD)/fork/stress/stress_idle 1
 
 check-man: $(STATIC)
@@ -234,10 +246,12 @@ check-symbols: $(STATIC) $(SHARED)
 check-install: all
 	test/project/check-install.sh $(MAKE) $(CC)
 
-check-examples: examples $(BUILD)/test/http_raw $(BUILD)/test/http_hammer
+EXAMPLE_CLIENTS = $(addprefix $(BUILD)/test/,http_raw http_hammer chat_rules chat_clients)
+
+check-examples: examples $(EXAMPLE_CLIENTS)
 	test/examples/check-examples.sh $(BUILD)/examples
 
-$(BUILD)/test/%: test/examples/%.c
+$(BUILD)/test/%: test/examples/%.c test/examples/chat_server.h
 	@mkdir -p $(@D)
 	$(CC) $(COMMON) $(CFLAGS) -o $@ $<
 
@@ -246,13 +260,15 @@ PLAIN_LAYOUT := $(shell [ "$$(cat /proc/sys/vm/mmap_rnd_bits 2>/dev/null || echo
 
 check-sanitize: check-tsan check-asan check-msan check-helgrind
 
-check-tsan: $(BUILD)/tsan/tests $(BUILD)/tsan/stress/stress_mix
+check-tsan: $(BUILD)/tsan/tests $(BUILD)/tsan/stress/stress_mix $(BUILD)/tsan/stress/stress_broadcast
 	TEST_TIME_SCALE=10 TSAN_OPTIONS=halt_on_error=1 $(PLAIN_LAYOUT) $(BUILD)/tsan/tests
 	$(PLAIN_LAYOUT) $(BUILD)/tsan/stress/stress_mix 5000
+	$(PLAIN_LAYOUT) $(BUILD)/tsan/stress/stress_broadcast 20000
 
-check-asan: $(BUILD)/asan/tests $(BUILD)/asan/stress/stress_mix
+check-asan: $(BUILD)/asan/tests $(BUILD)/asan/stress/stress_mix $(BUILD)/asan/stress/stress_broadcast
 	TEST_TIME_SCALE=10 ASAN_OPTIONS=detect_leaks=1:detect_stack_use_after_return=1 $(BUILD)/asan/tests
 	$(BUILD)/asan/stress/stress_mix 5000
+	$(BUILD)/asan/stress/stress_broadcast 40000
 
 # Needs clang-19 (CLANG).
 check-msan: $(MSAN_PROGRAMS)
@@ -282,6 +298,7 @@ check-all:
 
 check-all-build: all examples $(BUILD)/criterion/tests $(BUILD)/fork/tests $(BUILD)/fork/faults $(STRESS:%=$(BUILD)/fork/stress/%) \
 	$(BUILD)/onelock/tests $(BUILD)/tsan/tests $(BUILD)/tsan/stress/stress_mix $(BUILD)/tsan/stress/stress_history \
+	$(BUILD)/tsan/stress/stress_broadcast $(BUILD)/asan/stress/stress_broadcast \
 	$(BUILD)/asan/tests $(BUILD)/asan/faults $(BUILD)/asan/stress/stress_mix $(MSAN_PROGRAMS) $(EXPLORER) $(SPINNER) $(INSTRUCTION_PATHS)
 
 COMPILERS = gcc clang
@@ -299,16 +316,20 @@ check-tidy:
 check-threads: $(BUILD)/fork/tests $(STRESS:%=$(BUILD)/fork/stress/%) $(BUILD)/tsan/stress/stress_history
 	$(BUILD)/fork/stress/stress_transfer 200000
 	$(BUILD)/fork/stress/stress_mix 20000
+	$(BUILD)/fork/stress/stress_broadcast 1000000
 	$(BUILD)/fork/stress/stress_idle 2
 	TSAN_RUN='$(PLAIN_LAYOUT)' CC='$(CC)' test/stress/check-threads.sh $(BUILD)
 
-check-random: $(EXPLORER) $(SPINNER)
+check-random: $(EXPLORER) $(SPINNER) $(BROADCASTS) $(SPINNER_BROADCASTS)
 	test/schedule/explore.sh $(EXPLORER) random 100000 50 1
 	test/schedule/explore.sh $(SPINNER) random 4000 50 2
+	test/schedule/explore.sh $(BROADCASTS) random 40000 50 1
+	test/schedule/explore.sh $(SPINNER_BROADCASTS) random 4000 50 2
 
-check-exhaustive: $(EXPLORER)
+check-exhaustive: $(EXPLORER) $(BROADCASTS)
 	test/schedule/explore.sh $(EXPLORER) exhaustive 2
 	test/schedule/explore.sh $(EXPLORER) outcomes 3
+	test/schedule/explore.sh $(BROADCASTS) exhaustive 2
 
 check-planted:
 	CC='$(CC)' test/schedule/planted.sh

@@ -9,11 +9,14 @@
  *     S7 latency         a round trip over two channels; the same, with percentiles of the rounds' times
  *     S8                 a send and a receive on one thread
  *     S9                 one receiver for four channels with a sender each
+ *     S10                one sender, and 1 to 64 receivers that each get every message; lossy: the oldest go where there is no
+ *                        room; box: 64 KiB that are shared
  *     select_ready       one thread: a send to one of n channels, at random, and a select over all that finds it
  *     select_round       two threads: one sends to n channels in turn, the other selects over them
  *     try create         one thread: what fails at once; a channel with its ends made and freed
  *
- * ns is the wall time for a message (round, pair, call), as is the column Time; cpu_ns is the processor time of all threads.
+ * ns is the wall time for a message (round, pair, call), as is the column Time; cpu_ns is the processor time of all threads;
+ * lost is the share of all copies of a broadcast.
  * Threads and clocks are those of engine.h, so Google Benchmark is told the time.
  */
 #include "channels.h"
@@ -40,6 +43,8 @@ void measure(benchmark::State &state, const Run &run)
 		state.SetIterationTime(result.seconds);
 		state.counters["ns"] = result.ns;
 		state.counters["cpu_ns"] = result.cpu_ns;
+		if (result.copies != 0)
+			state.counters["lost"] = static_cast<double>(result.lost) / static_cast<double>(result.copies);
 	}
 }
 
@@ -248,6 +253,26 @@ template <template <size_t> class Channel> void add_channel(const char *name)
 	add_singles<Channel<8>>(name);
 }
 
+template <class Channel> void add_broadcast(const char *name, const char *size, const Audience &audience)
+{
+	std::string batch = audience.batch == 0 ? "" : "/batch:" + std::to_string(audience.batch);
+
+	add(std::string("S10/") + name + "/" + size + "/capacity:" + std::to_string(audience.capacity) +
+		"/receivers:" + std::to_string(audience.receivers) + (audience.lossy ? "/lossy" : "") + batch,
+	    [audience](const Plan &plan) { return broadcast<false, Channel>(audience, plan); });
+}
+
+template <template <size_t, bool> class Broadcast> void add_broadcasts(const char *name)
+{
+	for (size_t receivers : { 1, 4, 16, 64 }) {
+		add_broadcast<Broadcast<8, false>>(name, "size:8", { receivers, 1024, 0, false });
+		add_broadcast<Broadcast<8, false>>(name, "size:8", { receivers, 1024, 0, true });
+		add_broadcast<Broadcast<256, false>>(name, "size:256", { receivers, 1024, 0, false });
+		add_broadcast<Broadcast<BENCH_BOX, true>>(name, "box", { receivers, 1024, 0, false });
+	}
+	add_broadcast<Broadcast<8, false>>(name, "size:8", { 4, 1024, 16, false });
+}
+
 void add_selects()
 {
 	add("try_select_empty/duct/channels:4", try_select_empty);
@@ -267,6 +292,8 @@ int main(int count, char **words)
 {
 	add_channel<Duct>("duct");
 	add_channel<Naive>("naive");
+	add_broadcasts<DuctBroadcast>("duct");
+	add_broadcasts<NaiveBroadcast>("naive");
 	add_selects();
 	benchmark::Initialize(&count, words);
 	if (benchmark::ReportUnrecognizedArguments(count, words))

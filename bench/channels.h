@@ -7,11 +7,13 @@
 #ifndef BENCH_CHANNELS_H
 #define BENCH_CHANNELS_H
 
+#include "broadcast.h"
 #include "engine.h"
 #include "naive.h"
 
 #include <duct.h>
 #include <memory>
+#include <type_traits>
 #include <vector>
 
 struct DuctFree {
@@ -178,5 +180,133 @@ template <size_t Size> class Duct<Size>::Several
       private:
 	std::vector<std::unique_ptr<Duct>> channels;
 };
+
+#ifdef DUCT_SUBSCRIPTION_INIT
+
+/* A number in a box of so many bytes. */
+template <size_t Size> struct DuctBox {
+	static constexpr size_t size = sizeof(duct_box *);
+	duct_box *box;
+
+	void pack(uint64_t number, size_t)
+	{
+		if (duct_box_new(&box, Size, nullptr, nullptr) != DUCT_OK)
+			bench_die("no box");
+		memcpy(duct_box_data(box), &number, sizeof number);
+	}
+	uint64_t open()
+	{
+		uint64_t number;
+
+		memcpy(&number, duct_box_data(box), sizeof number);
+		duct_box_free(box);
+		return number;
+	}
+};
+
+template <size_t Size, bool Boxed> class DuctBroadcast
+{
+      public:
+	static constexpr bool exists = true;
+	using Cargo = std::conditional_t<Boxed, DuctBox<Size>, Whole<Size>>;
+	static_assert(sizeof(Cargo) == Cargo::size, "a message is its bytes");
+	class Sender;
+	class Receiver;
+
+	explicit DuctBroadcast(const Audience &audience_) : audience(audience_)
+	{
+		duct_options options = DUCT_OPTIONS_INIT;
+		duct_channel *made;
+
+		if constexpr (Boxed) {
+			options.drop = duct_box_drop;
+			options.copy = duct_box_copy;
+		}
+		if (duct_broadcast_new(&made, Cargo::size, &options) != DUCT_OK)
+			bench_die("no channel");
+		channel.reset(made);
+	}
+	Sender sender()
+	{
+		return Sender(channel.get());
+	}
+	Receiver receiver(size_t)
+	{
+		return Receiver(channel.get(), audience);
+	}
+
+      private:
+	Audience audience;
+	std::unique_ptr<duct_channel, DuctFree> channel;
+};
+
+template <size_t Size, bool Boxed> class DuctBroadcast<Size, Boxed>::Sender
+{
+      public:
+	explicit Sender(duct_channel *channel)
+	{
+		duct_sender *made;
+
+		if (duct_sender_new(channel, &made) != DUCT_OK)
+			bench_die("no sender");
+		sender.reset(made);
+	}
+	bool send(const Cargo &message)
+	{
+		return duct_send(sender.get(), &message) == DUCT_OK;
+	}
+	bool send_many(const Cargo *messages, size_t count)
+	{
+		return duct_send_many(sender.get(), messages, count, nullptr, DUCT_FOREVER, nullptr) == DUCT_OK;
+	}
+
+      private:
+	std::unique_ptr<duct_sender, DuctFree> sender;
+};
+
+template <size_t Size, bool Boxed> class DuctBroadcast<Size, Boxed>::Receiver
+{
+      public:
+	Receiver(duct_channel *channel, const Audience &audience)
+	{
+		duct_subscription subscription = DUCT_SUBSCRIPTION_INIT;
+		duct_receiver *made;
+
+		subscription.capacity = audience.capacity;
+		subscription.overflow = audience.lossy ? DUCT_DROP_OLDEST : DUCT_BLOCK;
+		if (duct_subscribe(channel, &made, &subscription) != DUCT_OK)
+			bench_die("no receiver");
+		receiver.reset(made);
+	}
+	bool receive(Cargo &message)
+	{
+		return duct_recv(receiver.get(), &message) == DUCT_OK;
+	}
+	size_t receive_many(Cargo *messages, size_t max)
+	{
+		size_t received = 0;
+
+		return duct_recv_many(receiver.get(), messages, 1, max, &received, DUCT_FOREVER, nullptr) == DUCT_OK ? received
+		                                                                                                     : 0;
+	}
+	uint64_t lost() const
+	{
+		duct_stats stats;
+
+		if (duct_receiver_stats(receiver.get(), &stats) != DUCT_OK)
+			bench_die("a receiver does not know what it lost");
+		return stats.lost;
+	}
+
+      private:
+	std::unique_ptr<duct_receiver, DuctFree> receiver;
+};
+
+#else
+
+/* A revision before there was broadcast, to compare with. */
+template <size_t Size, bool Boxed> using DuctBroadcast = NoBroadcast<Size, Boxed>;
+
+#endif
 
 #endif

@@ -240,19 +240,29 @@ struct Result {
 	double seconds, ns, cpu_ns; /* the last two for each message, pair or round */
 	double longest_send_us, longest_receive_us;
 	std::vector<uint64_t> sent, received; /* by thread; empty where that says nothing */
+	uint64_t copies = 0, lost = 0;        /* of a broadcast: messages times receivers, and how many of these were lost */
 };
 
 /* What one thread did. */
 struct BENCH_LINE Tally {
-	uint64_t messages = 0, weight = 0;
+	uint64_t messages = 0, weight = 0, lost = 0;
 	int64_t longest = 0;
 
 	/* It got or gave one that took so long. */
 	template <class M> void add(const M &message, int64_t took)
 	{
+		count(message.weight(), took);
+	}
+	void count(uint64_t message_weight, int64_t took)
+	{
 		messages++;
-		weight += message.weight();
+		weight += message_weight;
 		longest = std::max(longest, took);
+	}
+	/* Whether that is what arrived of it. */
+	bool comes_to(const Tally &arrived) const
+	{
+		return messages == arrived.messages + arrived.lost && (weight == arrived.weight || arrived.lost != 0);
 	}
 };
 
@@ -303,12 +313,12 @@ class Course
 	BENCH_LINE std::atomic<bool> stopped{ false }; /* in a line that nobody writes meanwhile */
 };
 
-/* The threads of a run and its coordinator, which is the caller. */
+/* The threads of a run and its coordinator, which is the caller.  To each: every receiver gets every message. */
 class Crew
 {
       public:
-	explicit Crew(const Plan &plan_)
-	    : plan(plan_), dog(plan_.messages != 0 ? 600 : static_cast<unsigned>(20 + 10 * plan_.seconds))
+	explicit Crew(const Plan &plan_, bool to_each_ = false)
+	    : plan(plan_), to_each(to_each_), dog(plan_.messages != 0 ? 600 : static_cast<unsigned>(20 + 10 * plan_.seconds))
 	{
 	}
 	/* Starts a thread that calls work(course, tally): it makes its handles, arrives, and works. */
@@ -355,14 +365,24 @@ class Crew
 		Tally in = total(sends), out = receives.empty() ? in : total(receives);
 		double messages = static_cast<double>(std::max<uint64_t>(in.messages, 1));
 
-		if (in.messages != out.messages || in.weight != out.weight) {
-			fprintf(stderr, "bench: sent %llu messages of %llu, received %llu of %llu\n",
-			    static_cast<unsigned long long>(in.messages), static_cast<unsigned long long>(in.weight),
-			    static_cast<unsigned long long>(out.messages), static_cast<unsigned long long>(out.weight));
-			_exit(1);
-		}
+		if (!to_each)
+			compare(in, out);
+		else
+			for (const Tally &one : receives)
+				compare(in, one);
 		return { in.messages, wall / 1e9, wall / messages, cpu / messages, static_cast<double>(in.longest) / 1e3,
-			static_cast<double>(out.longest) / 1e3, counts(sends), counts(receives) };
+			static_cast<double>(out.longest) / 1e3, counts(sends), counts(receives),
+			to_each ? in.messages * receives.size() : 0, out.lost };
+	}
+	static void compare(const Tally &in, const Tally &out)
+	{
+		if (in.comes_to(out))
+			return;
+		fprintf(stderr, "bench: sent %llu messages of %llu, received %llu of %llu, lost %llu\n",
+		    static_cast<unsigned long long>(in.messages), static_cast<unsigned long long>(in.weight),
+		    static_cast<unsigned long long>(out.messages), static_cast<unsigned long long>(out.weight),
+		    static_cast<unsigned long long>(out.lost));
+		_exit(1);
 	}
 	static Tally total(const std::deque<Tally> &tallies)
 	{
@@ -371,6 +391,7 @@ class Crew
 		for (const Tally &tally : tallies) {
 			sum.messages += tally.messages;
 			sum.weight += tally.weight;
+			sum.lost += tally.lost;
 			sum.longest = std::max(sum.longest, tally.longest);
 		}
 		return sum;
@@ -385,6 +406,7 @@ class Crew
 	}
 
 	Plan plan;
+	bool to_each;
 	Watchdog dog;
 	Course course;
 	std::deque<Tally> sends, receives; /* a deque, for threads keep pointers */

@@ -9,16 +9,21 @@
  * It has no select.  What everybody does instead is to let several rings share one mutex and one condition variable that
  * tells of messages; the one receiver looks through all rings.
  *
+ * Neither has it a broadcast: the sender goes round a ring for each receiver, and boxes count their receivers.
+ *
  * The size of a message is known to the compiler, which is more than a library can have.
  */
 #ifndef BENCH_NAIVE_H
 #define BENCH_NAIVE_H
 
+#include "broadcast.h"
 #include "engine.h"
 
+#include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <mutex>
+#include <type_traits>
 #include <vector>
 
 /* The slots of one ring; the owner locks. */
@@ -75,6 +80,17 @@ template <size_t Size> class Naive : public Plain<Naive<Size>>
 			return false;
 		put_locked(hold, message);
 		return true;
+	}
+	/* Whatever comes: whether the oldest message had to make room, which is told. */
+	bool displace(const Message<Size> &message, Message<Size> &oldest)
+	{
+		std::unique_lock<std::mutex> hold(lock);
+		bool full = ring.is_full();
+
+		if (full)
+			ring.take(oldest);
+		put_locked(hold, message);
+		return full;
 	}
 	bool receive(Message<Size> &message)
 	{
@@ -224,6 +240,116 @@ template <size_t Size> class Naive<Size>::Several
 	std::mutex lock;
 	std::condition_variable not_empty;
 	std::deque<Ring> rings; /* [lock] */
+};
+
+/* A number in memory of so many bytes, of which the message is a reference. */
+template <size_t Size> struct NaiveBox : Message<8> {
+	static constexpr size_t size = 8;
+
+	struct Box {
+		std::atomic<size_t> references;
+		alignas(8) unsigned char bytes[Size];
+
+		explicit Box(size_t references_) : references(references_)
+		{
+		}
+	};
+
+	void pack(uint64_t number, size_t receivers)
+	{
+		Box *box = new Box(receivers);
+
+		memcpy(box->bytes, &number, sizeof number);
+		put(reinterpret_cast<uintptr_t>(box));
+	}
+	uint64_t open()
+	{
+		Box *box = reinterpret_cast<Box *>(static_cast<uintptr_t>(get()));
+		uint64_t number;
+
+		memcpy(&number, box->bytes, sizeof number);
+		if (box->references.fetch_sub(1, std::memory_order_acq_rel) == 1)
+			delete box;
+		return number;
+	}
+};
+
+/* A ring for each receiver. */
+template <size_t Size, bool Boxed> class NaiveBroadcast
+{
+      public:
+	static constexpr bool exists = true;
+	using Cargo = std::conditional_t<Boxed, NaiveBox<Size>, Whole<Size>>;
+
+	class Receiver
+	{
+	      public:
+		explicit Receiver(size_t capacity) : ring(capacity)
+		{
+		}
+		bool receive(Cargo &message)
+		{
+			return ring.receive(message);
+		}
+		size_t receive_many(Cargo *messages, size_t max)
+		{
+			size_t count = 1;
+
+			ring.receive(messages[0]);
+			while (count < max && ring.try_receive(messages[count]))
+				count++;
+			return count;
+		}
+		uint64_t lost() const
+		{
+			return displaced;
+		}
+		void send(const Cargo &message, bool lossy)
+		{
+			Cargo oldest;
+
+			if (!lossy)
+				ring.send(message);
+			else if (ring.displace(message, oldest)) {
+				oldest.open();
+				displaced++;
+			}
+		}
+
+	      private:
+		Naive<Cargo::size> ring;
+		uint64_t displaced = 0; /* the sender's, until it has sent the end */
+	};
+
+	explicit NaiveBroadcast(const Audience &audience) : lossy(audience.lossy)
+	{
+		for (size_t i = 0; i < audience.receivers; i++)
+			receivers.emplace_back(audience.capacity);
+	}
+	NaiveBroadcast &sender()
+	{
+		return *this;
+	}
+	Receiver &receiver(size_t number)
+	{
+		return receivers[number];
+	}
+	bool send(const Cargo &message)
+	{
+		for (Receiver &one : receivers)
+			one.send(message, lossy);
+		return true;
+	}
+	bool send_many(const Cargo *messages, size_t count)
+	{
+		for (size_t i = 0; i < count; i++)
+			send(messages[i]);
+		return true;
+	}
+
+      private:
+	std::deque<Receiver> receivers;
+	bool lossy;
 };
 
 #endif

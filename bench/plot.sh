@@ -35,6 +35,8 @@ SCENARIOS = [
     ("4 to 4\\n256 B", "S4/%s/size:256/capacity:1024"),
     ("one\\nthread", "S8/%s/size:8/capacity:1024"),
     ("select\\nof 4", "S9/%s/size:8/capacity:1024"),
+    ("to each\\nof 4", "S10/%s/size:8/capacity:1024/receivers:4"),
+    ("to each\\nof 64", "S10/%s/size:8/capacity:1024/receivers:64"),
     ("capacity\\n1", "S1/%s/size:8/capacity:1"),
     ("capacity\\n0", "S1/%s/size:8/capacity:0"),
     ("round\\ntrip", "S7/%s/size:8/capacity:1"),

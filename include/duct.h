@@ -4,8 +4,9 @@
  *
  * Duct: channels between threads.
  *
- * A channel carries messages of one fixed size from any number of senders to any number of receivers.  Threads wait on one
- * channel, or with select on any number of them at once, until a deadline or for ever; they never poll.
+ * A channel carries messages of one fixed size from any number of senders to any number of receivers: an anycast channel
+ * each message to exactly one receiver, a broadcast channel each message to every receiver.  Threads wait on one channel, or
+ * with select on any number of them at once, until a deadline or for ever; they never poll.
  *
  * The rules that hold for every call:
  *
@@ -56,7 +57,7 @@ extern "C" {
 /* The result of a call.  Anything but DUCT_OK changed nothing, unless the function says what. */
 typedef enum duct_status {
 	DUCT_OK = 0,
-	DUCT_FULL,        /* try_send: no room now */
+	DUCT_FULL,        /* try_send: no room now, in a broadcast for some receiver that blocks the sender */
 	DUCT_EMPTY,       /* try_recv: no message now; try_select: no case is ready now */
 	DUCT_TIMEDOUT,    /* the deadline passed first */
 	DUCT_CANCELED,    /* the cancel token was raised first */
@@ -64,9 +65,9 @@ typedef enum duct_status {
 	DUCT_NO_RECEIVERS,/* send: the last receiver is gone, and the channel is not closed */
 	DUCT_LAGGED,      /* recv: this receiver lost messages; the next receive goes on with the oldest kept */
 	DUCT_INVALIDATED, /* recv: this receiver became a peekable */
-	DUCT_NOMEM,       /* memory, or a system's mutex or condition variable, could not be had */
+	DUCT_NOMEM,       /* memory, a copy of a message, or a system's mutex or condition variable could not be had */
 	DUCT_INVALID,     /* a parameter that can never work */
-	DUCT_UNSUPPORTED  /* not on this system */
+	DUCT_UNSUPPORTED  /* not on this system, or not for this kind of channel */
 } duct_status;
 
 /* The text of a status: a constant string, never NULL, for a value that is no status too. */
@@ -109,8 +110,9 @@ typedef struct duct_cancel duct_cancel;
 
 /*
  * Where a channel takes its memory: once when it is made, once for each of its ends, and for a discard of messages over
- * 1 KiB.  allocate returns memory for any type, or NULL, as malloc does; release gets what allocate returned, never NULL.
- * Both may be called by any thread, never with a lock of the library held.
+ * 1 KiB; a broadcast channel also for what it keeps for later receivers, and, if it has hooks, where a send needs more than
+ * 1 KiB for copies of its message.  allocate returns memory for any type, or NULL, as malloc does; release gets what
+ * allocate returned, never NULL.  Both may be called by any thread, never with a lock of the library held.
  */
 typedef struct duct_allocator {
 	void *(*allocate)(size_t size, void *context);
@@ -121,15 +123,26 @@ typedef struct duct_allocator {
 /* What a log hook is told. */
 typedef enum duct_log_kind {
 	DUCT_LOG_BLOCKED = 1, /* a sender blocks because the channel is full */
-	DUCT_LOG_RESUMED      /* that sender goes on */
+	DUCT_LOG_RESUMED,     /* that sender goes on */
+	DUCT_LOG_LOST,        /* a receiver of a broadcast lost messages */
+	DUCT_LOG_CUT_OFF      /* a receiver of a broadcast was too slow and is cut off */
 } duct_log_kind;
 
 typedef struct duct_log_event {
 	duct_log_kind kind;
 	const char *channel;  /* the name of the channel; valid during the hook, as is text */
 	const char *text;     /* the event as a line for people, without a newline */
-	uint64_t suppressed;  /* events kept back by the rate limit since the last pair told; 0 with DUCT_LOG_RESUMED */
+	uint64_t suppressed;  /* events kept back by the rate limit since the last pair told; 0 but with DUCT_LOG_BLOCKED */
+	const char *receiver; /* of DUCT_LOG_LOST and DUCT_LOG_CUT_OFF its name, else NULL; valid during the hook */
+	uint64_t lost;        /* messages that this receiver lost since it was last told of; 0 with the other kinds */
 } duct_log_event;
+
+/* What a send to a broadcast channel comes to that has no receiver now. */
+typedef enum duct_unheard {
+	DUCT_UNHEARD_OK = 0, /* DUCT_OK: nobody receives it; it is kept for later receivers if there is a replay, else dropped */
+	DUCT_UNHEARD_FAIL,   /* DUCT_NO_RECEIVERS */
+	DUCT_UNHEARD_WAIT    /* as if full: DUCT_FULL, or a wait for the first receiver */
+} duct_unheard;
 
 /*
  * What a channel can be given when it is made; NULL options are all zeros.  The structure is copied, and so are the name and
@@ -143,23 +156,29 @@ typedef struct duct_options {
 	const char *name; /* for logs and descriptions; NULL: made from the channel's number */
 
 	/* Destroys a message that nobody will receive: runs once for each one that the channel still owns when it is discarded
-	 * or left over. */
+	 * or left over; of a broadcast, once for each receiver's copy that is lost, discarded or left over. */
 	void (*drop)(void *message, void *context);
 
-	/* Makes the copy of a message for the second and further receivers of a broadcast; nonzero: failed.  Anycast channels
-	 * never call it. */
+	/* Makes the copy of a message for the second and further receivers of a broadcast, and for its replay; nonzero: failed,
+	 * and nothing was made.  NULL: the bytes are copied.  Anycast channels never call it. */
 	int (*copy)(void *to, const void *from, void *context);
 
 	/* Is told when a sender has to wait because the channel is full, and when it goes on, having sent or not: at most one
-	 * such pair each log_interval.  Only of sends outside a select, and not at capacity 0, where to wait is the rule. */
+	 * such pair each log_interval.  Only of sends outside a select, and not at capacity 0, where to wait is the rule.
+	 * Also of the messages that a receiver of a broadcast loses, at most once each log_interval for each receiver, by the
+	 * sending thread; and of receivers that are cut off. */
 	void (*log)(const duct_log_event *event, void *context);
 	int64_t log_interval; /* nanoseconds; 0: one second; negative: DUCT_INVALID */
 
 	void *context;                   /* passed to drop, copy and log */
 	const duct_allocator *allocator; /* NULL: malloc and free */
+
+	/* Of broadcast channels; anycast channels take no notice of them. */
+	size_t replay;        /* a new receiver begins with the last so many messages sent before it; 1: resend the latest */
+	duct_unheard unheard; /* what sends come to that have no receiver */
 } duct_options;
 
-#define DUCT_OPTIONS_INIT { sizeof(duct_options), NULL, NULL, NULL, NULL, 0, NULL, NULL }
+#define DUCT_OPTIONS_INIT { sizeof(duct_options), NULL, NULL, NULL, NULL, 0, NULL, NULL, 0, DUCT_UNHEARD_OK }
 
 /* Options written in place (C only): duct_anycast_open(&tx, &rx, 8, 64, DUCT_OPTIONS(.name = "jobs", .drop = drop_job)) */
 #define DUCT_OPTIONS(...) (&(duct_options){ .size = sizeof(duct_options), __VA_ARGS__ })
@@ -187,6 +206,134 @@ DUCT_API DUCT_MUST_CHECK duct_status duct_anycast_new(duct_channel **channel, si
 DUCT_API DUCT_MUST_CHECK duct_status duct_anycast_open(duct_sender **sender, duct_receiver **receiver, size_t message_size,
     size_t capacity, const duct_options *options);
 
+/* ---- Broadcast channels ---------------------------------------------------------------------------------------- */
+
+/*
+ * What happens to a message that finds a receiver's queue full.  "Lost" is always counted (duct_receiver_stats) and goes
+ * through the drop hook; nothing is lost in silence.
+ */
+typedef enum duct_overflow {
+	DUCT_DROP_OLDEST = 0, /* the oldest queued message is lost and makes room */
+	DUCT_DROP_NEWEST,     /* the message is lost */
+	DUCT_LATEST_ONLY,     /* all queued messages are lost: only the latest is ever queued; the log is not told */
+	DUCT_BLOCK,           /* the sender waits: its message reaches all receivers together, or none */
+	DUCT_CUT_OFF          /* the message is lost, and the receiver leaves the channel: it drains and reads DUCT_CLOSED */
+} duct_overflow;
+
+#define DUCT_CAPACITY_DEFAULT 50
+
+/* What a receiver of a broadcast can be given when it is made; NULL is all zeros.  It is copied, and so is the name. */
+typedef struct duct_subscription {
+	size_t size;            /* sizeof(duct_subscription): DUCT_SUBSCRIPTION and DUCT_SUBSCRIPTION_INIT set it */
+	const char *name;       /* for logs and descriptions; NULL: made from the channel's name and a number */
+	size_t capacity;        /* exact, in messages; 0: 50, or 1 with DUCT_LATEST_ONLY */
+	duct_overflow overflow; /* when its queue is full */
+	bool tell_lag;          /* the next receive after a loss returns DUCT_LAGGED, ahead of what is queued */
+	bool quiet;             /* neither its losses nor its being cut off are told to the log */
+} duct_subscription;
+
+#define DUCT_SUBSCRIPTION_INIT { sizeof(duct_subscription), NULL, 0, DUCT_DROP_OLDEST, false, false }
+
+/* A subscription written in place (C only): duct_subscribe(prices, &rx, DUCT_SUBSCRIPTION(.overflow = DUCT_BLOCK)) */
+#define DUCT_SUBSCRIPTION(...) (&(duct_subscription){ .size = sizeof(duct_subscription), __VA_ARGS__ })
+
+/*
+ * Makes a broadcast channel: each message goes to every receiver that is open when it is sent.  Every receiver has a queue of
+ * its own, and its own answer to a full one, so that a slow receiver harms nobody but itself, unless it asks to (DUCT_BLOCK).
+ *
+ * All receivers get the messages in one and the same order.  A message reaches them one after the other, until its send
+ * returns; so does a close.  Ends, sends, receives, waits, batches and selects are the same as those of an anycast channel,
+ * but that a send to it
+ *
+ *   - waits (DUCT_FULL, or until the deadline) only while some receiver with DUCT_BLOCK has no room, or as options->unheard
+ *     says while there is no receiver; a send that does not return DUCT_OK reached nobody;
+ *   - returns DUCT_NO_RECEIVERS only as options->unheard says;
+ *   - returns DUCT_NOMEM, having sent nothing, if a copy of its message could not be made.
+ *
+ * A receiver that is made later begins with the last options->replay messages, as far as its capacity goes, and then gets all
+ * that follow: none is missing between and none comes twice.  A close forgets what is kept for that.
+ *
+ * The channel has no ends yet.  Returns as duct_anycast_new; DUCT_INVALID also for an unknown options->unheard, or a replay of
+ * 2^32 or more.  *channel is written on DUCT_OK only.
+ */
+DUCT_API DUCT_MUST_CHECK duct_status duct_broadcast_new(duct_channel **channel, size_t message_size,
+    const duct_options *options);
+
+/*
+ * The common case: a channel with one sender and one receiver, and no channel handle, that closes itself when its last sender
+ * is gone, and also when its last receiver is: sends then return DUCT_CLOSED.  More receivers are made by
+ * duct_sender_subscribe and duct_receiver_clone.  subscription is of the first receiver only.  Statuses as of
+ * duct_broadcast_new and duct_subscribe; both handles are written on DUCT_OK only.
+ */
+DUCT_API DUCT_MUST_CHECK duct_status duct_broadcast_open(duct_sender **sender, duct_receiver **receiver, size_t message_size,
+    const duct_subscription *subscription, const duct_options *options);
+
+/*
+ * Makes a receiver of a broadcast channel.  (duct_receiver_new makes one with a subscription of NULL; duct_receiver_clone one
+ * with the same subscription but a name of its own, which begins where any new one does.)  On a closed channel it reads
+ * DUCT_CLOSED at once.  All memory of its queue is taken, and touched, here.
+ *
+ * Returns DUCT_OK; DUCT_INVALID (a NULL, a subscription of an unknown size or overflow, sizes that overflow, capacity of 2^32
+ * or more, over 1 with DUCT_LATEST_ONLY); DUCT_UNSUPPORTED (not a broadcast channel); DUCT_NOMEM, also if a copy for the
+ * replay could not be made.  *receiver is written on DUCT_OK only.
+ */
+DUCT_API DUCT_MUST_CHECK duct_status duct_subscribe(duct_channel *channel, duct_receiver **receiver,
+    const duct_subscription *subscription);
+
+/* The same from a sender; DUCT_CLOSED also if that sender or the channel is closed. */
+DUCT_API DUCT_MUST_CHECK duct_status duct_sender_subscribe(duct_sender *sender, duct_receiver **receiver,
+    const duct_subscription *subscription);
+
+/*
+ * Waits until so many receivers are open.  Returns DUCT_OK; DUCT_CLOSED once the channel is closed; DUCT_UNSUPPORTED (not a
+ * broadcast channel); DUCT_INVALID, DUCT_TIMEDOUT, DUCT_CANCELED, DUCT_NOMEM as of duct_recv_until.
+ */
+DUCT_API DUCT_MUST_CHECK duct_status duct_channel_wait_receivers(duct_channel *channel, size_t count, duct_time deadline,
+    duct_cancel *cancel);
+
+/*
+ * Sets how many messages the channel keeps for later receivers, from now on: of those that are kept now, the newest stay.
+ * Messages sent while the number was 0 are not kept.  The second returns it; 0 for NULL and for an anycast channel.
+ *
+ * Returns DUCT_OK; DUCT_INVALID (channel is NULL, 2^32 or more); DUCT_UNSUPPORTED (not a broadcast channel); DUCT_NOMEM:
+ * nothing has changed.
+ */
+DUCT_API DUCT_MUST_CHECK duct_status duct_channel_set_replay(duct_channel *channel, size_t count);
+DUCT_API size_t duct_channel_replay(const duct_channel *channel);
+
+/*
+ * Changes what happens when this receiver's queue is full.  Senders that wait for it go on at once if it no longer blocks
+ * them.  Its capacity stays; with DUCT_LATEST_ONLY the next message that is sent displaces all that are queued.
+ *
+ * Returns DUCT_OK (also if the receiver is closed, for which it means nothing); DUCT_INVALID (receiver is NULL, unknown
+ * overflow); DUCT_UNSUPPORTED (an anycast receiver).
+ */
+DUCT_API DUCT_MUST_CHECK duct_status duct_receiver_set_overflow(duct_receiver *receiver, duct_overflow overflow);
+
+/*
+ * What became of the messages that were sent to a receiver of a broadcast, since it was made: at any one moment
+ *
+ *     sent = received + lost + queued + discarded
+ *
+ * The messages of a replay count as sent; those that were sent after it left the channel do not.
+ */
+typedef struct duct_stats {
+	uint64_t sent;
+	uint64_t received;
+	uint64_t lost;      /* to a full queue */
+	uint64_t queued;
+	uint64_t discarded; /* by duct_channel_discard */
+} duct_stats;
+
+/* Returns DUCT_OK; DUCT_INVALID (a NULL); DUCT_UNSUPPORTED (an anycast receiver).  *stats is written on DUCT_OK only. */
+DUCT_API duct_status duct_receiver_stats(const duct_receiver *receiver, duct_stats *stats);
+
+/* How many lost messages the last DUCT_LAGGED of this receiver told of; 0 before the first one, and for NULL. */
+DUCT_API uint64_t duct_receiver_lag(const duct_receiver *receiver);
+
+/* The receiver was too slow and left the channel (DUCT_CUT_OFF).  False for NULL. */
+DUCT_API bool duct_receiver_is_cut_off(const duct_receiver *receiver);
+
 /* ---- Channels -------------------------------------------------------------------------------------------------- */
 
 /* One more handle of the channel.  Returns DUCT_OK or DUCT_INVALID (a NULL). */
@@ -206,7 +353,8 @@ DUCT_API void duct_channel_free(duct_channel *channel);
 DUCT_API void duct_channel_close(duct_channel *channel, int reason);
 
 /*
- * Throws away the messages that are queued now, through the drop hook; *discarded, unless discarded is NULL, tells how many.
+ * Throws away the messages that are queued now, in a broadcast for all receivers that have not left, through the drop hook;
+ * *discarded, unless discarded is NULL, tells how many.
  * Senders that were blocked move up and keep their place.  Not one instant for other threads: those that take messages
  * meanwhile get theirs, and the count is of what was thrown away.
  *
@@ -226,6 +374,9 @@ DUCT_API int duct_channel_reason(const duct_channel *channel);
  * At capacity 0 a channel is always both full and empty.  The counts of senders and receivers are of open ends; those of
  * waiting ones are of the operations that threads sleep on here: sends, receives and waits without taking, plain or in a
  * select, where each case counts.  All return 0 or false for NULL.
+ *
+ * A broadcast channel has no capacity of its own (0); its length is that of the queues of all receivers that have not left,
+ * together; and it is full while a send would have to wait.
  */
 DUCT_API size_t duct_channel_capacity(const duct_channel *channel);
 DUCT_API size_t duct_channel_message_size(const duct_channel *channel);
@@ -263,6 +414,7 @@ DUCT_API DUCT_MUST_CHECK duct_status duct_receiver_clone(duct_receiver *receiver
 
 /*
  * Closes this end only: calls on it, those blocked in it included, return DUCT_CLOSED.  Closing again changes nothing.
+ * A receiver of a broadcast leaves the channel: what is in its queue can still be received, and is dropped when it is freed.
  *
  * When the last sender and the last channel handle are gone the channel closes.  When the last receiver is gone, blocked
  * and later sends return DUCT_NO_RECEIVERS, until a receiver is made again; queued messages stay for it or, if there is no
@@ -276,13 +428,22 @@ DUCT_API void duct_receiver_close(duct_receiver *receiver);
 DUCT_API void duct_sender_free(duct_sender *sender);
 DUCT_API void duct_receiver_free(duct_receiver *receiver);
 
-/* This end was closed (the channel may be open).  True for NULL. */
+/* This end was closed, or cut off (the channel may be open).  True for NULL. */
 DUCT_API bool duct_sender_is_closed(const duct_sender *sender);
 DUCT_API bool duct_receiver_is_closed(const duct_receiver *receiver);
 
 /* The channel of an end, borrowed: valid as long as the end, not to be freed.  Clone it to keep it.  NULL for NULL. */
 DUCT_API duct_channel *duct_sender_channel(const duct_sender *sender);
 DUCT_API duct_channel *duct_receiver_channel(const duct_receiver *receiver);
+
+/*
+ * The queue that a receiver reads from: its own in a broadcast, else that of its channel.  The length is a snapshot.  The name
+ * is valid as long as the receiver.  All return 0, false or "" for NULL; duct_receiver_describe is as duct_channel_describe.
+ */
+DUCT_API size_t duct_receiver_len(const duct_receiver *receiver);
+DUCT_API size_t duct_receiver_capacity(const duct_receiver *receiver);
+DUCT_API const char *duct_receiver_name(const duct_receiver *receiver);
+DUCT_API size_t duct_receiver_describe(const duct_receiver *receiver, char *buffer, size_t size);
 
 /* ---- Send ------------------------------------------------------------------------------------------------------ */
 
@@ -304,9 +465,20 @@ DUCT_API DUCT_MUST_CHECK duct_status duct_send_until(duct_sender *sender, const 
 /*
  * Sends count messages from the array messages in order, as room comes; other senders' messages may come between them.
  * *sent, unless sent is NULL, tells how many were sent, whatever the status: the first *sent are gone, the rest were not
- * sent.  DUCT_OK: all of them.  Other statuses: those of duct_send_until.
+ * sent.  DUCT_OK: all of them.  Other statuses: those of duct_send_until.  In a broadcast as many as go at once are published
+ * together, unless the channel has hooks.
  */
 DUCT_API DUCT_MUST_CHECK duct_status duct_send_many(duct_sender *sender, const void *messages, size_t count, size_t *sent,
+    duct_time deadline, duct_cancel *cancel);
+
+/* What became of a message that was sent. */
+typedef struct duct_receipt {
+	size_t delivered; /* receivers that have it in their queues, or already in their hands */
+	size_t lost;      /* copies lost for it: it, or older ones that it displaced */
+} duct_receipt;
+
+/* Sends as duct_send_until, and tells what became of the message; *receipt is written on DUCT_OK only, unless it is NULL. */
+DUCT_API DUCT_MUST_CHECK duct_status duct_publish(duct_sender *sender, const void *message, duct_receipt *receipt,
     duct_time deadline, duct_cancel *cancel);
 
 /*
@@ -327,6 +499,10 @@ DUCT_API DUCT_MUST_CHECK duct_status duct_sender_wait(duct_sender *sender, duct_
  * Return DUCT_OK; DUCT_CLOSED, when the channel is closed and drained or this receiver is closed; DUCT_INVALID; and what the
  * form adds: DUCT_EMPTY; DUCT_TIMEDOUT, DUCT_CANCELED; DUCT_NOMEM where a wait could not be set up.  After a failure nothing
  * was taken and *message is as it was.
+ *
+ * A receiver of a broadcast with tell_lag also returns DUCT_LAGGED, once for all losses since the last receive:
+ * duct_receiver_lag tells how many, and the next receive goes on.  One that became a peekable returns DUCT_INVALIDATED, not
+ * DUCT_CLOSED, once it is drained.
  */
 DUCT_API DUCT_MUST_CHECK duct_status duct_recv(duct_receiver *receiver, void *message);
 DUCT_API DUCT_MUST_CHECK duct_status duct_try_recv(duct_receiver *receiver, void *message);
@@ -338,7 +514,7 @@ DUCT_API DUCT_MUST_CHECK duct_status duct_recv_until(duct_receiver *receiver, vo
  * what more is there without waiting; other receivers may take messages between.  With min 0 it never waits: DUCT_EMPTY if
  * there is nothing.  *received, unless received is NULL, tells how many were received, whatever the status; they are the
  * caller's even where the status says why min was not reached.  DUCT_OK: at least min, and at least one unless max is 0.
- * DUCT_INVALID also if min is over max.  Other statuses: those of duct_recv_until.
+ * DUCT_INVALID also if min is over max.  Other statuses: those of duct_recv_until; DUCT_LAGGED ends a batch where it is met.
  */
 DUCT_API DUCT_MUST_CHECK duct_status duct_recv_many(duct_receiver *receiver, void *messages, size_t min, size_t max,
     size_t *received, duct_time deadline, duct_cancel *cancel);
@@ -358,9 +534,9 @@ DUCT_API DUCT_MUST_CHECK duct_status duct_receiver_wait(duct_receiver *receiver,
  * One case of a select: a send, a receive, or, with both ends NULL, nothing that is ever ready.  The caller owns the array;
  * it can be built once and used again and again.
  *
- * status is written for the chosen case: DUCT_OK, or why its operation ended.  A case whose status says that it ended
- * (DUCT_CLOSED, DUCT_NO_RECEIVERS) is left out of later selects, so that each end is told once; set status to DUCT_OK, or
- * assign the whole case anew, to bring it back or to give the place to another end.
+ * status is written for the chosen case: DUCT_OK, DUCT_LAGGED, or why its operation ended.  A case whose status says that it
+ * ended (DUCT_CLOSED, DUCT_NO_RECEIVERS, DUCT_INVALIDATED) is left out of later selects, so that each end is told once; set
+ * status to DUCT_OK, or assign the whole case anew, to bring it back or to give the place to another end.
  */
 typedef struct duct_case {
 	duct_sender *sender;     /* one of the two, or neither */
@@ -399,13 +575,13 @@ enum {
  * duct_try_select does not wait: DUCT_EMPTY if at one instant during the call no case was ready.
  * duct_select_until waits until the deadline, or until cancel (which may be NULL) is raised, and takes flags.
  *
- * DUCT_OK: *chosen is the index of the case chosen and its status tells what happened (DUCT_OK, DUCT_CLOSED,
- * DUCT_NO_RECEIVERS).  Anything else: no case was performed, *chosen and all cases are as they were.  DUCT_CLOSED: nothing
- * is left to wait for: all cases that have an end have ended, one at least; or no case has an end, and neither a deadline
- * nor a cancel token would end the wait.  DUCT_EMPTY, DUCT_TIMEDOUT, DUCT_CANCELED.  DUCT_INVALID: cases is NULL with count
- * not 0, chosen is NULL, a case has two ends, a case that is not left out has a NULL message of a size other than 0 (without
- * DUCT_READY), unknown flags, a negative deadline.  DUCT_NOMEM: memory for more than 16 cases, which comes from malloc, or
- * for a wait could not be had.
+ * DUCT_OK: *chosen is the index of the case chosen and its status tells what happened (DUCT_OK, DUCT_LAGGED, DUCT_CLOSED,
+ * DUCT_NO_RECEIVERS, DUCT_INVALIDATED).  Anything else: no case was performed, *chosen and all cases are as they were.
+ * DUCT_CLOSED: nothing is left to wait for: all cases that have an end have ended, one at least; or no case has an end, and
+ * neither a deadline nor a cancel token would end the wait.  DUCT_EMPTY, DUCT_TIMEDOUT, DUCT_CANCELED.  DUCT_INVALID: cases is
+ * NULL with count not 0, chosen is NULL, a case has two ends, a case that is not left out has a NULL message of a size other
+ * than 0 (without DUCT_READY), unknown flags, a negative deadline.  DUCT_NOMEM: memory for more than 16 cases or for a wait,
+ * which comes from malloc, or a copy of a message to send to a broadcast could not be had.
  */
 DUCT_API DUCT_MUST_CHECK duct_status duct_select(duct_case *cases, size_t count, size_t *chosen);
 DUCT_API DUCT_MUST_CHECK duct_status duct_try_select(duct_case *cases, size_t count, size_t *chosen);
@@ -437,6 +613,109 @@ DUCT_API bool duct_cancel_raised(const duct_cancel *cancel);
 /* Gives a handle back.  A wait that was given the token keeps it until it ends. */
 DUCT_API void duct_cancel_free(duct_cancel *cancel);
 
+/* ---- Boxes ----------------------------------------------------------------------------------------------------- */
+
+/*
+ * A box: memory that is shared by reference, for large messages.  A channel of boxes carries messages of type duct_box *; with
+ * the hooks duct_box_copy and duct_box_drop (DUCT_BOX_HOOKS) a broadcast moves no payload: each receiver gets a reference of
+ * its own to one and the same memory, and frees it.  What is in a box is nobody's to change once it is shared.
+ *
+ * duct_box_new returns DUCT_OK, DUCT_INVALID (box is NULL, a size that overflows) or DUCT_NOMEM; the memory is aligned for any
+ * type, and comes from malloc.  destroy (or NULL) runs once, with the context, when the last reference is freed, by the thread
+ * that frees it, before the memory goes.  duct_box_ref makes one more reference and returns the box.  Freeing NULL does
+ * nothing.  A box may be referenced and freed by any number of threads at once.
+ */
+typedef struct duct_box duct_box;
+
+DUCT_API DUCT_MUST_CHECK duct_status duct_box_new(duct_box **box, size_t size, void (*destroy)(void *data, void *context),
+    void *context);
+DUCT_API duct_box *duct_box_ref(duct_box *box);
+DUCT_API void duct_box_free(duct_box *box);
+
+/* The memory of the box, and its size in bytes.  NULL and 0 for NULL. */
+DUCT_API void *duct_box_data(const duct_box *box);
+DUCT_API size_t duct_box_size(const duct_box *box);
+
+/*
+ * Hooks of a channel whose messages are of type duct_box *: DUCT_OPTIONS(DUCT_BOX_HOOKS, .name = "frames").  They never fail;
+ * a NULL box is a message too.
+ */
+DUCT_API int duct_box_copy(void *to, const void *from, void *context);
+DUCT_API void duct_box_drop(void *message, void *context);
+
+#define DUCT_BOX_HOOKS .drop = duct_box_drop, .copy = duct_box_copy
+
+/* ---- The latest value ------------------------------------------------------------------------------------------ */
+
+/*
+ * A cell with the latest message of a receiver of any kind.  No thread feeds it: each call on it first takes what the receiver
+ * has.  duct_latest_new takes the receiver over, and duct_latest_free frees it; nobody else may use it.  (A receiver with
+ * DUCT_LATEST_ONLY serves it best.)
+ *
+ * duct_latest_get copies the latest message, through the channel's copy hook if it has one; again and again, until there is a
+ * newer one, and also after the channel has closed.  DUCT_EMPTY: there was none yet, and *message is as it was, so it may hold
+ * a default; DUCT_NOMEM, DUCT_INVALID.
+ *
+ * duct_latest_new returns DUCT_OK, DUCT_INVALID (a NULL) or DUCT_NOMEM: then the receiver is still the caller's.
+ */
+typedef struct duct_latest duct_latest;
+
+DUCT_API DUCT_MUST_CHECK duct_status duct_latest_new(duct_latest **latest, duct_receiver *receiver);
+DUCT_API DUCT_MUST_CHECK duct_status duct_latest_get(duct_latest *latest, void *message);
+DUCT_API void duct_latest_free(duct_latest *latest);
+
+/*
+ * A peekable: shows the last message sent to a broadcast channel, without being one of its receivers for anybody's losses.
+ * It knows of what the channel keeps for later receivers, and of all that is sent from then on.  A receiver that is made into
+ * one leaves the channel, drains, and then reads DUCT_INVALIDATED.
+ *
+ * duct_peek copies the last message sent, as duct_latest_get; DUCT_EMPTY: none yet; DUCT_CLOSED: the channel is closed.  The
+ * others return DUCT_OK, DUCT_INVALID (a NULL), DUCT_UNSUPPORTED (not a broadcast), DUCT_CLOSED (the receiver is closed) or
+ * DUCT_NOMEM; after any status but DUCT_OK nothing has changed.
+ */
+typedef struct duct_peekable duct_peekable;
+
+DUCT_API DUCT_MUST_CHECK duct_status duct_peekable_new(duct_channel *channel, duct_peekable **peekable);
+DUCT_API DUCT_MUST_CHECK duct_status duct_receiver_into_peekable(duct_receiver *receiver, duct_peekable **peekable);
+DUCT_API DUCT_MUST_CHECK duct_status duct_peek(duct_peekable *peekable, void *message);
+DUCT_API void duct_peekable_free(duct_peekable *peekable);
+
+/*
+ * A cache with the latest message of each key.  key tells the key of a message: bytes that lie in the message or in what it
+ * points to, and *size of them; it must tell the same for the same message always, and is called with the cache's lock held:
+ * it must not call it.  The receiver is taken over, and taken from, as by duct_latest_new.
+ *
+ * Where a message is given out (get, pop, pop_last, next, snapshot) it is a copy made by the channel's copy hook, if it has
+ * one; a pop moves the message, unless another thread is copying it at that moment.  DUCT_EMPTY: there is none, and *message
+ * is as it was, so it may hold a default.  Other statuses: DUCT_OK, DUCT_INVALID (a NULL other than a key of no bytes),
+ * DUCT_NOMEM.
+ */
+typedef struct duct_cache duct_cache;
+typedef const void *(*duct_key)(const void *message, size_t *size, void *context);
+
+DUCT_API DUCT_MUST_CHECK duct_status duct_cache_new(duct_cache **cache, duct_receiver *receiver, duct_key key, void *context);
+DUCT_API void duct_cache_free(duct_cache *cache);
+
+/* The message of a key; whether there is one; how many keys there are. */
+DUCT_API DUCT_MUST_CHECK duct_status duct_cache_get(duct_cache *cache, const void *key, size_t size, void *message);
+DUCT_API bool duct_cache_contains(duct_cache *cache, const void *key, size_t size);
+DUCT_API size_t duct_cache_len(duct_cache *cache);
+
+/* Takes a key and its message out: to message, or to the drop hook if that is NULL; the key that was first seen last; all. */
+DUCT_API duct_status duct_cache_pop(duct_cache *cache, const void *key, size_t size, void *message);
+DUCT_API duct_status duct_cache_pop_last(duct_cache *cache, void *message);
+DUCT_API duct_status duct_cache_clear(duct_cache *cache);
+
+/*
+ * Goes through the messages in the order in which their keys were first seen: *cursor begins as 0 and is the cache's
+ * afterwards.  DUCT_EMPTY after the last one.  A key that goes meanwhile is not told of, one that comes is.
+ *
+ * A snapshot is of all at one moment: the first `most` of them to the array messages, and *count, which may be more, is how
+ * many there are; *count is written on DUCT_OK only.
+ */
+DUCT_API DUCT_MUST_CHECK duct_status duct_cache_next(duct_cache *cache, uint64_t *cursor, void *message);
+DUCT_API DUCT_MUST_CHECK duct_status duct_cache_snapshot(duct_cache *cache, void *messages, size_t most, size_t *count);
+
 /* ---- Handles that free themselves ------------------------------------------------------------------------------ */
 
 /*
@@ -447,6 +726,10 @@ DUCT_API void duct_cancel_free(duct_cancel *cancel);
 #define DUCT_AUTO_SENDER __attribute__((cleanup(duct_auto_sender_free_)))
 #define DUCT_AUTO_RECEIVER __attribute__((cleanup(duct_auto_receiver_free_)))
 #define DUCT_AUTO_CANCEL __attribute__((cleanup(duct_auto_cancel_free_)))
+#define DUCT_AUTO_BOX __attribute__((cleanup(duct_auto_box_free_)))
+#define DUCT_AUTO_LATEST __attribute__((cleanup(duct_auto_latest_free_)))
+#define DUCT_AUTO_PEEKABLE __attribute__((cleanup(duct_auto_peekable_free_)))
+#define DUCT_AUTO_CACHE __attribute__((cleanup(duct_auto_cache_free_)))
 
 DUCT_UNUSED static inline void duct_auto_channel_free_(duct_channel **channel)
 {
@@ -467,6 +750,26 @@ DUCT_UNUSED static inline void duct_auto_cancel_free_(duct_cancel **cancel)
 {
 	duct_cancel_free(*cancel);
 }
+
+DUCT_UNUSED static inline void duct_auto_box_free_(duct_box **box)
+{
+	duct_box_free(*box);
+}
+
+DUCT_UNUSED static inline void duct_auto_latest_free_(duct_latest **latest)
+{
+	duct_latest_free(*latest);
+}
+
+DUCT_UNUSED static inline void duct_auto_peekable_free_(duct_peekable **peekable)
+{
+	duct_peekable_free(*peekable);
+}
+
+DUCT_UNUSED static inline void duct_auto_cache_free_(duct_cache **cache)
+{
+	duct_cache_free(*cache);
+}
 #endif
 
 /* ---- Typed ends ------------------------------------------------------------------------------------------------ */
@@ -474,10 +777,10 @@ DUCT_UNUSED static inline void duct_auto_cancel_free_(duct_cancel **cancel)
 /*
  * DUCT_TYPE(jobs, struct job); declares the types jobs_channel, jobs_sender and jobs_receiver and the functions that make,
  * clone, close and free them, send and receive, with the names of those above and jobs_ for duct_: jobs_open (for
- * duct_anycast_open), jobs_sender_new, jobs_send, jobs_recv_until, and so on.  They are the same handles and the same calls,
- * for messages of type struct job only: an end or a message of another type does not compile, neither in C nor in C++.
- * jobs_untyped_channel, jobs_untyped_sender and jobs_untyped_receiver give the plain handle for everything else;
- * jobs_send_case and jobs_recv_case make cases for select.
+ * duct_anycast_open), jobs_sender_new, jobs_send, jobs_recv_until, jobs_broadcast_open, jobs_subscribe, and so on.  They are
+ * the same handles and the same calls, for messages of type struct job only: an end or a message of another type does not
+ * compile, neither in C nor in C++.  jobs_untyped_channel, jobs_untyped_sender and jobs_untyped_receiver give the plain handle
+ * for everything else; jobs_send_case and jobs_recv_case make cases for select.
  *
  * It is written once per type, at file scope, in a source or a header.  Compilers before GCC 14 and Clang 16 only warn of a
  * wrong pointer in C; for the rest of the source it is made the error that it is.
@@ -546,6 +849,47 @@ DUCT_UNUSED static inline void duct_auto_cancel_free_(duct_cancel **cancel)
 			*channel = (name_##_channel *)untyped; \
 		return status; \
 	} \
+	DUCT_UNUSED DUCT_MUST_CHECK static inline duct_status name_##_broadcast_new(name_##_channel **channel, \
+	    const duct_options *options) \
+	{ \
+		duct_channel *untyped = NULL; \
+		duct_status status = duct_broadcast_new(channel ? &untyped : NULL, sizeof(type_), options); \
+		if (status == DUCT_OK) \
+			*channel = (name_##_channel *)untyped; \
+		return status; \
+	} \
+	DUCT_UNUSED DUCT_MUST_CHECK static inline duct_status name_##_subscribe(name_##_channel *channel, \
+	    name_##_receiver **receiver, const duct_subscription *subscription) \
+	{ \
+		duct_receiver *untyped = NULL; \
+		duct_status status = duct_subscribe(name_##_untyped_channel(channel), receiver ? &untyped : NULL, subscription); \
+		if (status == DUCT_OK) \
+			*receiver = (name_##_receiver *)untyped; \
+		return status; \
+	} \
+	DUCT_UNUSED DUCT_MUST_CHECK static inline duct_status name_##_sender_subscribe(name_##_sender *sender, \
+	    name_##_receiver **receiver, const duct_subscription *subscription) \
+	{ \
+		duct_receiver *untyped = NULL; \
+		duct_status status = \
+		    duct_sender_subscribe(name_##_untyped_sender(sender), receiver ? &untyped : NULL, subscription); \
+		if (status == DUCT_OK) \
+			*receiver = (name_##_receiver *)untyped; \
+		return status; \
+	} \
+	DUCT_UNUSED DUCT_MUST_CHECK static inline duct_status name_##_broadcast_open(name_##_sender **sender, \
+	    name_##_receiver **receiver, const duct_subscription *subscription, const duct_options *options) \
+	{ \
+		duct_sender *untyped_sender = NULL; \
+		duct_receiver *untyped_receiver = NULL; \
+		duct_status status = duct_broadcast_open(sender ? &untyped_sender : NULL, receiver ? &untyped_receiver : NULL, \
+		    sizeof(type_), subscription, options); \
+		if (status == DUCT_OK) { \
+			*sender = (name_##_sender *)untyped_sender; \
+			*receiver = (name_##_receiver *)untyped_receiver; \
+		} \
+		return status; \
+	} \
 	DUCT_UNUSED DUCT_MUST_CHECK static inline duct_status name_##_open(name_##_sender **sender, name_##_receiver **receiver, \
 	    size_t capacity, const duct_options *options) \
 	{ \
@@ -602,6 +946,11 @@ DUCT_UNUSED static inline void duct_auto_cancel_free_(duct_cancel **cancel)
 	    size_t count, size_t *sent, duct_time deadline, duct_cancel *cancel) \
 	{ \
 		return duct_send_many(name_##_untyped_sender(sender), messages, count, sent, deadline, cancel); \
+	} \
+	DUCT_UNUSED DUCT_MUST_CHECK static inline duct_status name_##_publish(name_##_sender *sender, type_ const *message, \
+	    duct_receipt *receipt, duct_time deadline, duct_cancel *cancel) \
+	{ \
+		return duct_publish(name_##_untyped_sender(sender), message, receipt, deadline, cancel); \
 	} \
 	DUCT_UNUSED static inline duct_case name_##_send_case(name_##_sender *sender, type_ const *message) \
 	{ \

@@ -8,7 +8,9 @@
 
 duct_status duct_anycast_new(duct_channel **channel, size_t message_size, size_t capacity, const duct_options *options)
 {
-	return channel_new(channel, "anycast", message_size, capacity, options);
+	return channel_new(
+	    channel, &(struct channel_plan){
+			 .kind = "anycast", .message_size = message_size, .capacity = capacity, .options = options });
 }
 
 duct_status duct_anycast_open(

@@ -42,7 +42,7 @@ duct_status duct_cancel_new(duct_cancel **cancel, duct_cancel *parent, duct_time
 		memory_free(NULL, made);
 		return DUCT_NOMEM;
 	}
-	end_init(&made->end, &made->queue, cancel_destroy);
+	end_init(&made->end, &made->queue, NULL, cancel_destroy);
 	cancel_pin(parent);
 	made->parent = parent;
 	made->deadline = deadline;
@@ -78,7 +78,7 @@ void duct_cancel_raise(duct_cancel *cancel)
 	if (cancel == NULL)
 		return;
 	queue_lock_both(&cancel->queue);
-	queue_mark_takes_locked(&cancel->queue);
+	queue_mark_takes_locked(&cancel->queue, DUCT_CLOSED);
 	queue_stop_waits_locked(&cancel->queue, &wakes);
 	queue_unlock_both(&cancel->queue);
 	wakes_notify(wakes);

@@ -2,7 +2,7 @@
  * SPDX-License-Identifier: MIT
  * SPDX-FileCopyrightText: The Duct authors
  *
- * A channel: its life, its ends, its state.  channel.h tells what it is.
+ * A channel: its life, its handles, its state.  channel.h tells what it is.
  */
 #include "channel.h"
 
@@ -13,157 +13,181 @@
 
 /* ---- Life ------------------------------------------------------------------------------------------------------ */
 
-static const duct_allocator *allocator_of(const duct_channel *channel)
+void channel_ref(duct_channel *channel)
 {
-	return channel->has_allocator ? &channel->allocator : NULL;
+	atomic_fetch_add(&channel->references, 1);
 }
 
-/* The queue of a channel's end is the channel. */
-static duct_channel *channel_of(const struct end *end)
+void channel_drop_leftovers(const struct hooks *hooks, struct queue *queue)
 {
-	return (duct_channel *)(void *)end->queue;
-}
+	struct ring *ring = &queue->ring;
+	uint32_t slot = load_relaxed(&queue->take.at.slot);
+	int cancellation = cancellation_hold();
 
-/* Nobody knows of the channel any more: what is left in the ring goes through the drop hook, where it lies. */
-static void drop_leftovers(duct_channel *channel)
-{
-	struct ring *ring = &channel->queue.ring;
-	uint32_t slot = load_relaxed(&channel->queue.take.at.slot);
-
-	if (channel->drop == NULL)
-		return;
-	for (size_t left = queue_backlog(&channel->queue).len; left > 0; left--) {
-		channel->drop(ring_message(ring, slot), channel->context);
+	for (size_t left = queue_backlog(queue).len; left > 0; left--) {
+		hooks_drop(hooks, ring_message(ring, slot));
 		slot = (uint32_t)ring_step(ring, slot, 1);
 	}
+	cancellation_resume(cancellation);
 }
 
-static void channel_unref(duct_channel *channel)
+void channel_unref(duct_channel *channel)
 {
-	int cancellation;
-
 	if (atomic_fetch_sub(&channel->references, 1) != 1)
 		return;
-	cancellation = cancellation_hold();
-	drop_leftovers(channel);
-	cancellation_resume(cancellation);
+	channel_drop_leftovers(&channel->hooks, &channel->queue);
+	if (channel->fan != NULL)
+		fan_fini(channel->fan);
 	queue_fini(&channel->queue);
-	memory_free(allocator_of(channel), channel);
+	memory_free(channel->hooks.allocator, channel);
 }
 
-static bool options_are_valid(const duct_options *options)
-{
-	if (options->size != sizeof *options || options->log_interval < 0)
-		return false;
-	return options->allocator == NULL || (options->allocator->allocate != NULL && options->allocator->release != NULL);
-}
-
-/* Copies the name behind the channel, or makes one from its number. */
-static void channel_set_name(duct_channel *channel, char *storage, size_t size, const char *name)
+void channel_write_name(char *storage, size_t size, const char *name, const char *base, unsigned long number)
 {
 	if (name != NULL)
 		memcpy(storage, name, size);
 	else
-		(void)snprintf(storage, size, "%s-%lu", channel->kind, (unsigned long)channel->queue.id);
-	channel->name = storage;
+		(void)snprintf(storage, size, "%s-%lu", base, number);
 }
 
-static void channel_set_options(duct_channel *channel, const duct_options *options)
+static bool options_are_valid(const duct_options *options, bool is_broadcast)
 {
-	const int64_t interval = options->log_interval != 0 ? options->log_interval : 1000000000;
+	if (options->size != sizeof *options || options->log_interval < 0)
+		return false;
+	if (is_broadcast && ((unsigned)options->unheard > DUCT_UNHEARD_WAIT || options->replay > UINT32_MAX))
+		return false;
+	return options->allocator == NULL || (options->allocator->allocate != NULL && options->allocator->release != NULL);
+}
 
-	channel->drop = options->drop;
-	channel->context = options->context;
+static void set_options(duct_channel *channel, size_t message_size, const duct_options *options)
+{
+	channel->hooks = (struct hooks){ .size = message_size,
+		.drop = options->drop,
+		.copy = options->copy,
+		.log = options->log,
+		.log_interval = options->log_interval != 0 ? options->log_interval : 1000000000,
+		.context = options->context };
+	if (options->allocator != NULL) {
+		channel->allocator = *options->allocator;
+		channel->hooks.allocator = &channel->allocator;
+	}
 	channel->log = (struct log){ .hook = options->log,
 		.context = options->context,
 		.channel = channel->name,
-		.interval = interval,
+		.interval = channel->hooks.log_interval,
 		.queue = &channel->queue };
 }
 
-/* One block of memory: the channel, its ring, its name. */
-struct plan {
-	size_t ring, name, name_size, total; /* offsets of the first two */
+/* One block of memory: the channel, its fan, its ring, its name. */
+struct layout {
+	size_t fan, ring, name, name_size, total; /* offsets of the first three */
 };
 
-static bool plan_memory(struct plan *plan, size_t message_size, size_t capacity, const char *name)
+static size_t round_up(size_t size)
+{
+	return (size + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE;
+}
+
+static bool layout_memory(struct layout *layout, const struct channel_plan *plan, const char *name)
 {
 	size_t ring_size;
 
-	if (!ring_measure(message_size, capacity, &ring_size))
+	if (!ring_measure(plan->message_size, plan->capacity, &ring_size))
 		return false;
-	plan->name_size = name != NULL ? strlen(name) + 1 : 32;
-	plan->ring = (sizeof(duct_channel) + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE;
-	plan->name = plan->ring + ring_size;
-	plan->total = plan->name + plan->name_size;
-	return plan->total > plan->name_size;
+	layout->name_size = name != NULL ? strlen(name) + 1 : 32;
+	layout->fan = round_up(sizeof(duct_channel));
+	layout->ring = layout->fan + (plan->is_broadcast ? round_up(sizeof(struct fan)) : 0);
+	layout->name = layout->ring + ring_size;
+	layout->total = layout->name + layout->name_size;
+	return layout->total > layout->name_size;
 }
 
-duct_status channel_new(
-    duct_channel **channel, const char *kind, size_t message_size, size_t capacity, const duct_options *options)
+static void receiver_left(struct duct_channel *channel, struct node **wakes);
+
+duct_status channel_new(duct_channel **channel, const struct channel_plan *plan)
 {
 	const duct_options defaults = DUCT_OPTIONS_INIT;
-	const duct_options *given = options != NULL ? options : &defaults;
-	struct plan plan;
+	const duct_options *given = plan->options != NULL ? plan->options : &defaults;
+	struct layout layout;
 	unsigned char *block;
 	duct_channel *made;
 
-	if (channel == NULL || !options_are_valid(given) || !plan_memory(&plan, message_size, capacity, given->name))
+	if (channel == NULL || !options_are_valid(given, plan->is_broadcast) || !layout_memory(&layout, plan, given->name))
 		return DUCT_INVALID;
-	if ((block = memory_new(given->allocator, plan.total)) == NULL)
+	if ((block = memory_new(given->allocator, layout.total)) == NULL)
 		return DUCT_NOMEM;
 	made = (duct_channel *)(void *)block;
 	memset(made, 0, sizeof *made);
-	made->has_allocator = given->allocator != NULL;
-	if (made->has_allocator)
-		made->allocator = *given->allocator;
-	if (!queue_init(&made->queue, message_size, capacity, block + plan.ring, given->log ? &made->log : NULL)) {
+	if (!queue_init(&made->queue, plan->message_size, plan->capacity, block + layout.ring, NULL)) {
 		memory_free(given->allocator, made);
 		return DUCT_NOMEM;
 	}
-	made->kind = kind;
-	channel_set_name(made, (char *)block + plan.name, plan.name_size, given->name);
-	channel_set_options(made, given);
+	made->kind = plan->kind;
+	made->closes_itself = plan->closes_itself;
+	made->name = (char *)block + layout.name;
+	channel_write_name((char *)block + layout.name, layout.name_size, given->name, plan->kind, made->queue.id);
+	set_options(made, plan->message_size, given);
 	atomic_init(&made->references, 1);
 	atomic_init(&made->handles, 1);
+	if (plan->is_broadcast) {
+		made->fan = (struct fan *)(void *)(block + layout.fan);
+		fan_init(made->fan, &made->queue, made, &made->hooks,
+		    (struct fan_owner){ .keep = channel_ref, .release = channel_unref, .receiver_left = receiver_left },
+		    given->unheard);
+		if (fan_set_replay(made->fan, given->replay) != DUCT_OK) {
+			channel_unref(made);
+			return DUCT_NOMEM;
+		}
+	}
 	*channel = made;
 	return DUCT_OK;
 }
 
 /* ---- Closing, under both locks --------------------------------------------------------------------------------- */
 
-static bool is_closed(const duct_channel *channel)
-{
-	return load_acquire(&channel->queue.take.at.ended) != DUCT_OK;
-}
-
 static void close_locked(duct_channel *channel, int reason, struct node **wakes)
 {
-	if (is_closed(channel))
+	if (channel_is_closed(channel))
 		return;
 	atomic_store(&channel->reason, reason);
 	queue_mark_puts_locked(&channel->queue, DUCT_CLOSED);
-	queue_mark_takes_locked(&channel->queue);
+	queue_mark_takes_locked(&channel->queue, DUCT_CLOSED);
+	if (channel->fan != NULL)
+		fan_close_locked(channel->fan, wakes);
 	queue_stop_waits_locked(&channel->queue, wakes);
+}
+
+/* What a send comes to when there is no receiver. */
+static duct_status unheard(const duct_channel *channel)
+{
+	if (channel->fan != NULL)
+		return channel->fan->unheard == DUCT_UNHEARD_FAIL ? DUCT_NO_RECEIVERS : DUCT_OK;
+	return channel->handles > 0 && !channel->was_received ? DUCT_OK : DUCT_NO_RECEIVERS;
 }
 
 /* After a handle or an end has come or gone: draws the consequences. */
 static void settle_locked(duct_channel *channel, struct node **wakes)
 {
-	if (channel->handles == 0 && channel->senders == 0)
+	const bool deserted = channel->receivers == 0 && channel->was_received && channel->closes_itself;
+
+	if (deserted || (channel->handles == 0 && channel->senders == 0))
 		close_locked(channel, 0, wakes);
-	if (is_closed(channel))
+	if (channel_is_closed(channel))
 		return;
-	if (channel->receivers > 0 || (channel->handles > 0 && !channel->was_received))
-		queue_mark_puts_locked(&channel->queue, DUCT_OK);
-	else
-		queue_mark_puts_locked(&channel->queue, DUCT_NO_RECEIVERS);
+	queue_mark_puts_locked(&channel->queue, channel->receivers > 0 ? DUCT_OK : unheard(channel));
 	queue_stop_waits_locked(&channel->queue, wakes);
+}
+
+static void receiver_left(struct duct_channel *channel, struct node **wakes)
+{
+	channel->receivers--;
+	settle_locked(channel, wakes);
 }
 
 /*
  * What is queued when nobody holds what it takes to receive, now or later, and has to be dropped; nothing otherwise.  What is
- * sent after that, because somebody borrowed a handle from a sender and made one more, stays.
+ * sent after that, because somebody borrowed a handle from a sender and made one more, stays.  (A broadcast's messages are with
+ * its receivers.)
  */
 static struct backlog orphans_locked(const duct_channel *channel)
 {
@@ -172,297 +196,176 @@ static struct backlog orphans_locked(const duct_channel *channel)
 	return queue_backlog_locked(&channel->queue);
 }
 
-static duct_status discard_backlog(duct_channel *channel, struct backlog backlog, size_t *discarded);
+/* ---- Changes --------------------------------------------------------------------------------------------------- */
 
-/* With no lock: without the memory for it they stay until the last reference goes. */
-static void drop_orphans(duct_channel *channel, struct backlog orphans)
+void channel_begin(duct_channel *channel, struct change *change)
 {
-	if (orphans.len > 0)
-		(void)discard_backlog(channel, orphans, NULL);
+	*change = (struct change){ .wakes = NULL };
+	queue_lock_both(&channel->queue);
+}
+
+void channel_settle_locked(duct_channel *channel, struct change *change)
+{
+	settle_locked(channel, &change->wakes);
+	change->orphans = orphans_locked(channel);
+}
+
+static duct_status discard(duct_channel *channel, struct backlog backlog, size_t *discarded);
+
+/* Without the memory for it orphans stay until the last reference goes. */
+void channel_finish(duct_channel *channel, struct change *change)
+{
+	const bool forgot = channel->fan != NULL && channel->fan->forgotten.kept != NULL;
+
+	queue_unlock_both(&channel->queue);
+	wakes_notify(change->wakes);
+	if (change->orphans.len > 0)
+		(void)discard(channel, change->orphans, NULL);
+	if (forgot)
+		fan_drop_forgotten(channel->fan);
 }
 
 /* ---- Handles of the channel ------------------------------------------------------------------------------------ */
 
 duct_status duct_channel_clone(duct_channel *channel, duct_channel **clone)
 {
-	struct node *wakes = NULL;
+	struct change change;
 
 	if (channel == NULL || clone == NULL)
 		return DUCT_INVALID;
-	atomic_fetch_add(&channel->references, 1);
-	queue_lock_both(&channel->queue);
+	channel_ref(channel);
+	channel_begin(channel, &change);
 	channel->handles++;
-	settle_locked(channel, &wakes);
-	queue_unlock_both(&channel->queue);
-	wakes_notify(wakes);
+	channel_settle_locked(channel, &change);
+	channel_finish(channel, &change);
 	*clone = channel;
 	return DUCT_OK;
 }
 
 void duct_channel_free(duct_channel *channel)
 {
-	struct node *wakes = NULL;
-	struct backlog orphans;
+	struct change change;
 
 	if (channel == NULL)
 		return;
-	queue_lock_both(&channel->queue);
+	channel_begin(channel, &change);
 	channel->handles--;
-	settle_locked(channel, &wakes);
-	orphans = orphans_locked(channel);
-	queue_unlock_both(&channel->queue);
-	wakes_notify(wakes);
-	drop_orphans(channel, orphans);
+	channel_settle_locked(channel, &change);
+	channel_finish(channel, &change);
 	channel_unref(channel);
 }
 
 void duct_channel_close(duct_channel *channel, int reason)
 {
-	struct node *wakes = NULL;
+	struct change change;
 
 	if (channel == NULL)
 		return;
-	queue_lock_both(&channel->queue);
-	close_locked(channel, reason, &wakes);
-	queue_unlock_both(&channel->queue);
-	wakes_notify(wakes);
+	channel_begin(channel, &change);
+	close_locked(channel, reason, &change.wakes);
+	channel_finish(channel, &change);
 }
 
 /* ---- Discard --------------------------------------------------------------------------------------------------- */
 
-#define TRAY_SIZE 1024
+#define HAND_BYTES 1024
 
-/* Takes messages in handfuls to a tray that holds so many, and drops them there, without a lock. */
-static size_t discard_through(duct_channel *channel, size_t end, unsigned char *tray, size_t holds)
+/* Where messages are dropped: as many at a time as it holds.  Without a drop hook it needs no memory, and holds all. */
+struct hand {
+	unsigned char *items;
+	size_t holds;
+	_Alignas(max_align_t) unsigned char few[HAND_BYTES];
+};
+
+static bool hand_init(struct hand *hand, const struct hooks *hooks)
+{
+	const size_t size = hooks->size != 0 ? hooks->size : 1;
+
+	hand->items = hooks->drop == NULL ? NULL : size <= HAND_BYTES ? hand->few : memory_new(hooks->allocator, size);
+	hand->holds = hooks->drop == NULL ? SIZE_MAX : size <= HAND_BYTES ? HAND_BYTES / size : 1;
+	return hooks->drop == NULL || hand->items != NULL;
+}
+
+static void hand_fini(struct hand *hand, const struct hooks *hooks)
+{
+	if (hand->items != NULL && hand->items != hand->few)
+		memory_free(hooks->allocator, hand->items);
+}
+
+/* Takes out what the queue held at that moment, by handfuls, and drops it, without a lock; tally as of queue_discard. */
+static size_t drop_backlog(
+    struct hand *hand, const struct hooks *hooks, struct queue *queue, struct backlog backlog, uint64_t *tally)
 {
 	size_t discarded = 0, handful;
 
-	while ((handful = queue_discard(&channel->queue, end, tray, holds)) > 0) {
-		for (size_t i = 0; i < handful; i++)
-			channel->drop(ring_nth(&channel->queue.ring, tray, i), channel->context);
+	while ((handful = queue_discard(queue, backlog.end, hand->items, hand->holds, tally)) > 0) {
+		for (size_t i = 0; hand->items != NULL && i < handful; i++)
+			hooks_drop(hooks, ring_nth(&queue->ring, hand->items, i));
 		discarded += handful;
 	}
 	return discarded;
 }
 
-static duct_status discard_with_hook(duct_channel *channel, size_t end, size_t *discarded)
+/* Of each receiver, one after the other. */
+static size_t drop_backlogs(struct hand *hand, duct_channel *channel)
 {
-	_Alignas(max_align_t) unsigned char stack[TRAY_SIZE];
-	size_t size = channel->queue.ring.size;
-	void *heap;
+	size_t discarded = 0;
+	struct member *member;
 
-	if (size <= TRAY_SIZE) {
-		*discarded = discard_through(channel, end, stack, size != 0 ? TRAY_SIZE / size : TRAY_SIZE);
-		return DUCT_OK;
+	for (uint64_t number = 0; (member = fan_next(channel->fan, number)) != NULL; end_unpin(&member->end)) {
+		struct queue *queue = &member->queue;
+
+		number = member->number;
+		discarded += drop_backlog(hand, &channel->hooks, queue, queue_backlog(queue), &member->discarded);
 	}
-	if ((heap = memory_new(allocator_of(channel), size)) == NULL)
-		return DUCT_NOMEM;
-	*discarded = discard_through(channel, end, heap, 1);
-	memory_free(allocator_of(channel), heap);
-	return DUCT_OK;
+	return discarded;
 }
 
-static duct_status discard_backlog(duct_channel *channel, struct backlog backlog, size_t *discarded)
+static duct_status discard(duct_channel *channel, struct backlog backlog, size_t *discarded)
 {
-	duct_status status = DUCT_OK;
+	struct hand hand;
 	size_t done = 0;
-	int cancellation = cancellation_hold();
+	int cancellation;
 
-	atomic_fetch_add(&channel->references, 1);
-	if (channel->drop == NULL)
-		done = queue_discard(&channel->queue, backlog.end, NULL, backlog.len);
-	else if (backlog.len > 0)
-		status = discard_with_hook(channel, backlog.end, &done);
+	if (channel->fan == NULL && backlog.len == 0) {
+		if (discarded != NULL)
+			*discarded = 0;
+		return DUCT_OK;
+	}
+	if (!hand_init(&hand, &channel->hooks))
+		return DUCT_NOMEM;
+	channel_ref(channel);
+	cancellation = cancellation_hold();
+	if (channel->fan != NULL)
+		done = drop_backlogs(&hand, channel);
+	else
+		done = drop_backlog(&hand, &channel->hooks, &channel->queue, backlog, NULL);
+	hand_fini(&hand, &channel->hooks);
 	channel_unref(channel);
 	cancellation_resume(cancellation);
-	if (status == DUCT_OK && discarded != NULL)
+	if (discarded != NULL)
 		*discarded = done;
-	return status;
+	return DUCT_OK;
 }
 
 duct_status duct_channel_discard(duct_channel *channel, size_t *discarded)
 {
 	if (channel == NULL)
 		return DUCT_INVALID;
-	return discard_backlog(channel, queue_backlog(&channel->queue), discarded); /* what comes later is not thrown away */
-}
-
-/* ---- Ends ------------------------------------------------------------------------------------------------------ */
-
-static void destroy_end(struct end *end)
-{
-	duct_channel *channel = channel_of(end);
-
-	memory_free(allocator_of(channel), end);
-	channel_unref(channel);
-}
-
-/* Counts a new end of the channel, if it may have one: from is the end that is cloned, or NULL. */
-static duct_status open_end(duct_channel *channel, const struct end *from, bool is_send)
-{
-	struct node *wakes = NULL;
-	duct_status status = DUCT_OK;
-
-	queue_lock_both(&channel->queue);
-	if ((from != NULL && from->closed) || (is_send && is_closed(channel))) {
-		status = DUCT_CLOSED;
-	} else if (is_send) {
-		channel->senders++;
-	} else {
-		channel->receivers++;
-		channel->was_received = true;
-	}
-	settle_locked(channel, &wakes);
-	queue_unlock_both(&channel->queue);
-	wakes_notify(wakes);
-	return status;
-}
-
-/* Makes an end in memory for a handle, in which the end comes first. */
-static duct_status end_new(duct_channel *channel, const struct end *from, bool is_send, void **handle)
-{
-	struct end *end = memory_new(allocator_of(channel), sizeof *end);
-	duct_status status;
-
-	if (end == NULL)
-		return DUCT_NOMEM;
-	end_init(end, &channel->queue, destroy_end);
-	atomic_fetch_add(&channel->references, 1); /* before the new end can be seen to exist */
-	status = open_end(channel, from, is_send);
-	if (status == DUCT_OK)
-		*handle = end;
-	else
-		destroy_end(end);
-	return status;
-}
-
-static void end_close(struct end *end, bool is_send)
-{
-	duct_channel *channel = channel_of(end);
-	struct node *wakes = NULL;
-	struct backlog orphans = { .len = 0 };
-
-	end_pin(end); /* the handle may go once others see that it is closed */
-	queue_lock_both(&channel->queue);
-	if (!end->closed) {
-		end_mark_locked(end);
-		if (is_send)
-			channel->senders--;
-		else
-			channel->receivers--;
-		settle_locked(channel, &wakes);
-		end_stop_waits_locked(end, is_send, &wakes);
-		orphans = orphans_locked(channel);
-	}
-	queue_unlock_both(&channel->queue);
-	wakes_notify(wakes);
-	drop_orphans(channel, orphans);
-	end_unpin(end);
-}
-
-static duct_status sender_make(duct_channel *channel, const struct end *from, duct_sender **sender)
-{
-	void *handle;
-	duct_status status = end_new(channel, from, true, &handle);
-
-	if (status == DUCT_OK)
-		*sender = handle;
-	return status;
-}
-
-static duct_status receiver_make(duct_channel *channel, const struct end *from, duct_receiver **receiver)
-{
-	void *handle;
-	duct_status status = end_new(channel, from, false, &handle);
-
-	if (status == DUCT_OK)
-		*receiver = handle;
-	return status;
-}
-
-duct_status duct_sender_new(duct_channel *channel, duct_sender **sender)
-{
-	return channel != NULL && sender != NULL ? sender_make(channel, NULL, sender) : DUCT_INVALID;
-}
-
-duct_status duct_receiver_new(duct_channel *channel, duct_receiver **receiver)
-{
-	return channel != NULL && receiver != NULL ? receiver_make(channel, NULL, receiver) : DUCT_INVALID;
-}
-
-duct_status duct_sender_clone(duct_sender *sender, duct_sender **clone)
-{
-	if (sender == NULL || clone == NULL)
-		return DUCT_INVALID;
-	return sender_make(channel_of(&sender->end), &sender->end, clone);
-}
-
-duct_status duct_receiver_clone(duct_receiver *receiver, duct_receiver **clone)
-{
-	if (receiver == NULL || clone == NULL)
-		return DUCT_INVALID;
-	return receiver_make(channel_of(&receiver->end), &receiver->end, clone);
-}
-
-void duct_sender_close(duct_sender *sender)
-{
-	if (sender != NULL)
-		end_close(&sender->end, true);
-}
-
-void duct_receiver_close(duct_receiver *receiver)
-{
-	if (receiver != NULL)
-		end_close(&receiver->end, false);
-}
-
-void duct_sender_free(duct_sender *sender)
-{
-	if (sender == NULL)
-		return;
-	end_close(&sender->end, true);
-	end_unpin(&sender->end);
-}
-
-void duct_receiver_free(duct_receiver *receiver)
-{
-	if (receiver == NULL)
-		return;
-	end_close(&receiver->end, false);
-	end_unpin(&receiver->end);
-}
-
-bool duct_sender_is_closed(const duct_sender *sender)
-{
-	return sender == NULL || load_acquire(&sender->end.closed);
-}
-
-bool duct_receiver_is_closed(const duct_receiver *receiver)
-{
-	return receiver == NULL || load_acquire(&receiver->end.closed);
-}
-
-duct_channel *duct_sender_channel(const duct_sender *sender)
-{
-	return sender != NULL ? channel_of(&sender->end) : NULL;
-}
-
-duct_channel *duct_receiver_channel(const duct_receiver *receiver)
-{
-	return receiver != NULL ? channel_of(&receiver->end) : NULL;
+	return discard(channel, queue_backlog(&channel->queue), discarded); /* what comes later is not thrown away */
 }
 
 /* ---- State ----------------------------------------------------------------------------------------------------- */
 
 bool duct_channel_is_closed(const duct_channel *channel)
 {
-	return channel != NULL && is_closed(channel);
+	return channel != NULL && channel_is_closed(channel);
 }
 
 int duct_channel_reason(const duct_channel *channel)
 {
 	/* The reason is stored ahead of the closing, which it must not be seen before. */
-	return channel != NULL && is_closed(channel) ? atomic_load(&channel->reason) : 0;
+	return channel != NULL && channel_is_closed(channel) ? atomic_load(&channel->reason) : 0;
 }
 
 size_t duct_channel_capacity(const duct_channel *channel)
@@ -483,12 +386,16 @@ static struct queue *queue_of(const duct_channel *channel)
 
 size_t duct_channel_len(const duct_channel *channel)
 {
-	return channel != NULL ? queue_backlog(queue_of(channel)).len : 0;
+	if (channel == NULL)
+		return 0;
+	return channel->fan != NULL ? fan_len(channel->fan) : queue_backlog(queue_of(channel)).len;
 }
 
 bool duct_channel_is_full(const duct_channel *channel)
 {
-	return channel != NULL && duct_channel_len(channel) == channel->queue.ring.capacity;
+	if (channel == NULL)
+		return false;
+	return channel->fan != NULL ? fan_is_full(channel->fan) : duct_channel_len(channel) == channel->queue.ring.capacity;
 }
 
 bool duct_channel_is_empty(const duct_channel *channel)
@@ -513,7 +420,9 @@ size_t duct_channel_waiting_senders(const duct_channel *channel)
 
 size_t duct_channel_waiting_receivers(const duct_channel *channel)
 {
-	return channel != NULL ? queue_count_waiting(queue_of(channel), false) : 0;
+	if (channel == NULL)
+		return 0;
+	return channel->fan != NULL ? fan_count_waiting_receivers(channel->fan) : queue_count_waiting(queue_of(channel), false);
 }
 
 const char *duct_channel_name(const duct_channel *channel)
@@ -523,7 +432,7 @@ const char *duct_channel_name(const duct_channel *channel)
 
 size_t duct_channel_describe(const duct_channel *channel, char *buffer, size_t size)
 {
-	char state[32] = "open";
+	char state[32] = "open", capacity[32] = "";
 	int length;
 
 	if (buffer == NULL)
@@ -532,11 +441,13 @@ size_t duct_channel_describe(const duct_channel *channel, char *buffer, size_t s
 		return (size_t)snprintf(buffer, size, "%s", "");
 	if (duct_channel_is_closed(channel))
 		(void)snprintf(state, sizeof state, "closed (%d)", duct_channel_reason(channel));
+	if (channel->fan == NULL)
+		(void)snprintf(capacity, sizeof capacity, " of %zu", duct_channel_capacity(channel));
 	length = snprintf(buffer, size,
-	    "%s %s: %zu of %zu messages of %zu bytes, %zu senders (%zu waiting), "
+	    "%s %s: %zu%s messages of %zu bytes, %zu senders (%zu waiting), "
 	    "%zu receivers (%zu waiting), %s",
-	    channel->kind, channel->name, duct_channel_len(channel), duct_channel_capacity(channel),
-	    duct_channel_message_size(channel), duct_channel_senders(channel), duct_channel_waiting_senders(channel),
-	    duct_channel_receivers(channel), duct_channel_waiting_receivers(channel), state);
+	    channel->kind, channel->name, duct_channel_len(channel), capacity, duct_channel_message_size(channel),
+	    duct_channel_senders(channel), duct_channel_waiting_senders(channel), duct_channel_receivers(channel),
+	    duct_channel_waiting_receivers(channel), state);
 	return length > 0 ? (size_t)length : 0;
 }

@@ -4,7 +4,7 @@
  *
  * A channel: a queue with handles.
  *
- * Everything that moves messages is the queue's.  The channel counts its handles and open ends, knows what that means for
+ * Everything that moves messages is the queue's, or that of the fan behind it (fan.h) if the channel is a broadcast.  The channel counts its handles and open ends, knows what that means for
  * the queue (closed, no receivers), and owns the memory, the hooks and the name.
  *
  * References keep the memory: one for each channel handle and each end, and one for a call that runs hooks.  Handles and
@@ -13,6 +13,8 @@
 #ifndef DUCT_CHANNEL_H
 #define DUCT_CHANNEL_H
 
+#include "fan.h"
+#include "hooks.h"
 #include "log.h"
 #include "queue.h"
 
@@ -20,19 +22,19 @@
 
 /* [I] fixed when made; [b] written under both locks of the queue, read under either or as a snapshot; [a] atomic. */
 struct duct_channel {
-	struct queue queue;           /* first member: an end's queue is its channel */
-	_Atomic uint32_t references;  /* [a] */
-	_Atomic int reason;           /* [b] of the close */
-	_Atomic size_t handles;       /* [b] channel handles */
-	_Atomic size_t senders;       /* [b] open ones */
-	_Atomic size_t receivers;     /* [b] open ones */
-	bool was_received;            /* [b] there was a receiver once */
-	bool has_allocator;           /* [I] */
-	const char *kind;             /* [I] "anycast" */
-	const char *name;             /* [I] */
-	void (*drop)(void *, void *); /* [I] */
-	void *context;                /* [I] of drop */
-	duct_allocator allocator;     /* [I] */
+	struct queue queue;          /* first member: an end's queue is its channel */
+	_Atomic uint32_t references; /* [a] */
+	_Atomic int reason;          /* [b] of the close */
+	_Atomic size_t handles;      /* [b] channel handles */
+	_Atomic size_t senders;      /* [b] open ones */
+	_Atomic size_t receivers;    /* [b] open ones */
+	bool was_received;           /* [b] there was a receiver once */
+	bool closes_itself;          /* [I] with its last receiver too */
+	const char *kind;            /* [I] "anycast" */
+	const char *name;            /* [I] */
+	struct fan *fan;             /* [I] NULL: anycast */
+	struct hooks hooks;          /* [I] */
+	duct_allocator allocator;    /* [I] if the hooks refer to it */
 	struct log log;
 };
 
@@ -44,8 +46,62 @@ struct duct_receiver {
 	struct end end;
 };
 
+/* What to make. */
+struct channel_plan {
+	const char *kind;
+	size_t message_size, capacity;
+	const duct_options *options;
+	bool is_broadcast, closes_itself;
+};
+
 /* Makes a channel with one handle and no ends; the statuses are duct_anycast_new's. */
-duct_status channel_new(
-    duct_channel **channel, const char *kind, size_t message_size, size_t capacity, const duct_options *options);
+duct_status channel_new(duct_channel **channel, const struct channel_plan *plan);
+
+void channel_ref(duct_channel *channel);
+void channel_unref(duct_channel *channel);
+
+/* An operation that has to bring a tray: a send to a broadcast with hooks. */
+static inline bool needs_tray(const struct op *op)
+{
+	return op->is_send && op->queue->outlet != NULL && op->queue->outlet->has_hooks;
+}
+
+/* Gives it one.  Hooks may free the end, whose channel the tray needs until its end. */
+static inline void tray_begin(struct tray *tray, struct op *op)
+{
+	end_pin(op->end);
+	tray_init(tray, &op->end->channel->hooks);
+	op->tray = tray;
+}
+
+static inline void tray_finish(struct op *op)
+{
+	tray_fini(op->tray);
+	end_unpin(op->end);
+}
+
+static inline bool channel_is_closed(const duct_channel *channel)
+{
+	return load_acquire(&channel->queue.take.at.ended) != DUCT_OK;
+}
+
+/*
+ * The frame of every change to handles and ends: with both locks of the queue, settled before they are free, and then without
+ * locks what comes of it: who has to wake, what nobody can receive any more.
+ */
+struct change {
+	struct node *wakes;
+	struct backlog orphans;
+};
+
+void channel_begin(duct_channel *channel, struct change *change);
+void channel_settle_locked(duct_channel *channel, struct change *change);
+void channel_finish(duct_channel *channel, struct change *change);
+
+/* Drops what is left in a queue that nobody knows of any more, where it lies. */
+void channel_drop_leftovers(const struct hooks *hooks, struct queue *queue);
+
+/* A copy of a name, or one from a number, in memory of that size. */
+void channel_write_name(char *storage, size_t size, const char *name, const char *base, unsigned long number);
 
 #endif

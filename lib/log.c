@@ -22,14 +22,29 @@ bool log_admit_locked(struct log *log, duct_time now, uint64_t *suppressed)
 	return true;
 }
 
+static void call_hook(const struct log *log, const duct_log_event *event)
+{
+	int cancellation = cancellation_hold();
+
+	log->hook(event, log->context);
+	cancellation_resume(cancellation);
+}
+
 void log_tell(const struct log *log, duct_log_kind kind, uint64_t suppressed)
 {
 	char text[256];
-	int cancellation = cancellation_hold();
 
 	(void)snprintf(text, sizeof text, "channel %s: %s", log->channel,
 	    kind == DUCT_LOG_BLOCKED ? "full, a sender waits until a message is received" : "the sender that waited goes on");
-	log->hook(
-	    &(duct_log_event){ .kind = kind, .channel = log->channel, .text = text, .suppressed = suppressed }, log->context);
-	cancellation_resume(cancellation);
+	call_hook(log, &(duct_log_event){ .kind = kind, .channel = log->channel, .text = text, .suppressed = suppressed });
+}
+
+void log_tell_of(const struct log *log, duct_log_kind kind, const char *receiver, uint64_t lost)
+{
+	char text[256];
+
+	(void)snprintf(text, sizeof text, "channel %s: receiver %s %s, messages lost: %llu", log->channel, receiver,
+	    kind == DUCT_LOG_CUT_OFF ? "was too slow and is cut off" : "is too slow", (unsigned long long)lost);
+	call_hook(
+	    log, &(duct_log_event){ .kind = kind, .channel = log->channel, .text = text, .receiver = receiver, .lost = lost });
 }

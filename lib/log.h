@@ -2,7 +2,8 @@
  * SPDX-License-Identifier: MIT
  * SPDX-FileCopyrightText: The Duct authors
  *
- * The log: tells the caller's hook that a sender has to wait on a full channel, and that it goes on.
+ * The log: tells the caller's hook that a sender has to wait on a full channel, and that it goes on; and what a receiver of a
+ * broadcast has lost.
  */
 #ifndef DUCT_LOG_H
 #define DUCT_LOG_H
@@ -27,5 +28,8 @@ bool log_admit_locked(struct log *log, duct_time now, uint64_t *suppressed);
 
 /* Calls the hook.  With no lock. */
 void log_tell(const struct log *log, duct_log_kind kind, uint64_t suppressed);
+
+/* The same of a receiver: DUCT_LOG_LOST or DUCT_LOG_CUT_OFF. */
+void log_tell_of(const struct log *log, duct_log_kind kind, const char *receiver, uint64_t lost);
 
 #endif

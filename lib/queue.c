@@ -41,24 +41,27 @@ static void side_init(struct side *side)
 
 _Static_assert(sizeof(pthread_mutex_t) > 40 || sizeof(struct queue) <= 192, "a queue takes more than three cache lines");
 
-bool queue_init(struct queue *queue, size_t message_size, size_t capacity, void *ring, struct log *log)
+bool queue_init(struct queue *queue, size_t message_size, size_t capacity, void *ring, struct queue *gate)
 {
 	static _Atomic uint32_t last_id;
 
-	if (pthread_mutex_init(&queue->put.lock, NULL) != 0)
+	queue->gate = gate != NULL ? gate : queue;
+	queue->id = gate != NULL ? gate->id : atomic_fetch_add(&last_id, 1) + 1;
+	if (gate == NULL && pthread_mutex_init(&queue->put.lock, NULL) != 0)
 		return false;
 	if (pthread_mutex_init(&queue->take.lock, NULL) != 0) {
-		pthread_mutex_destroy(&queue->put.lock);
+		if (gate == NULL)
+			pthread_mutex_destroy(&queue->put.lock);
 		return false;
 	}
 	side_init(&queue->put);
 	side_init(&queue->take);
 	ring_init(&queue->ring, message_size, capacity, ring);
-	queue->id = atomic_fetch_add(&last_id, 1) + 1;
+	queue->outlet = NULL;
 	queue->pauses = spin_pauses();
 	lesson_init(&queue->pausing);
 	lesson_init(&queue->yielding);
-	queue->log = log;
+	queue->take_is_held = false;
 	return true;
 }
 
@@ -68,28 +71,29 @@ void queue_fini(struct queue *queue)
 	queue_lock_both(queue);
 	queue_unlock_both(queue);
 	pthread_mutex_destroy(&queue->take.lock);
-	pthread_mutex_destroy(&queue->put.lock);
+	if (queue->gate == queue)
+		pthread_mutex_destroy(&queue->put.lock);
 }
 
-void end_init(struct end *end, struct queue *queue, void (*destroy)(struct end *end))
+void end_init(struct end *end, struct queue *queue, struct duct_channel *channel, void (*destroy)(struct end *end))
 {
 	end->queue = queue;
 	end->destroy = destroy;
+	end->channel = channel;
+	end->log = NULL;
 	atomic_init(&end->references, 1);
-	atomic_init(&end->closed, false);
+	atomic_init(&end->flags, 0);
 }
 
 void queue_lock_both(struct queue *queue)
 {
 	queue_lock_put(queue);
-	if (TAKE_LOCK(queue) != &queue->put.lock)
-		queue_lock_take(queue);
+	(void)queue_lock_take_also(queue);
 }
 
 void queue_unlock_both(struct queue *queue)
 {
-	if (TAKE_LOCK(queue) != &queue->put.lock)
-		queue_unlock_take(queue);
+	queue_unlock_take_also(queue);
 	queue_unlock_put(queue);
 }
 
@@ -101,7 +105,7 @@ static struct side *serving_side(const struct op *op)
 	return op->is_send ? &op->queue->take : &op->queue->put;
 }
 
-static void side_append(struct side *side, struct node *node)
+void side_append(struct side *side, struct node *node)
 {
 	struct node *first = load_relaxed(&side->waiting);
 
@@ -131,12 +135,10 @@ static void side_unlink(struct side *side, struct node *node)
 }
 
 /*
- * The first waiting thread that is not claimed yet becomes ours; observers on the way are pinged.
- *
  * Claimed first, and then off the list: who looks at the list without the lock and finds nobody may say so, since whoever
  * stood there has met somebody.  The other way round it would be wrong if the claim then failed.
  */
-static struct node *side_claim_first(struct side *side, struct node **wakes)
+struct node *side_claim_first(struct side *side, struct node **wakes)
 {
 	struct node *node;
 
@@ -167,24 +169,34 @@ static size_t side_count(const struct side *side, bool (*counts)(const struct no
 	return count;
 }
 
+static bool is_partner(const struct node *node)
+{
+	return !node->observer && node_is_live(node);
+}
+
+size_t side_count_live(const struct side *side)
+{
+	return side_count(side, node_is_live);
+}
+
+size_t side_count_partners(const struct side *side)
+{
+	return side_count(side, is_partner);
+}
+
 static bool is_any(const struct node *node)
 {
 	(void)node;
 	return true;
 }
 
-static bool is_partner(const struct node *node)
-{
-	return !node->observer && node_is_live(node);
-}
-
 /* Stops the waits through one end, or all if end is NULL; the others keep their order: the circle is turned once. */
-static void side_stop_waits(struct side *side, const struct end *end, duct_status status, struct node **wakes)
+void side_stop_waits(struct side *side, const struct end *end, duct_status status, struct node **wakes)
 {
 	for (size_t left = side_count(side, is_any); left > 0; left--) {
 		struct node *node = load_relaxed(&side->waiting);
 
-		if (end != NULL && node->end != end) {
+		if (end != NULL && node->op->end != end) {
 			store_release(&side->waiting, node->next);
 			continue;
 		}
@@ -199,19 +211,21 @@ static void side_stop_waits(struct side *side, const struct end *end, duct_statu
 /* Why a put cannot even be tried: DUCT_OK if it can. */
 static duct_status put_refusal(const struct end *end)
 {
-	if (load_relaxed(&end->closed))
+	if (load_relaxed(&end->flags))
 		return DUCT_CLOSED;
 	return (duct_status)load_relaxed(&end->queue->put.at.ended);
 }
 
-static duct_status put_locked(struct end *end, const void *message, struct node **wakes)
+static duct_status put_locked(const struct op *op, const void *message, struct node **wakes)
 {
-	struct queue *queue = end->queue;
+	struct queue *queue = op->queue;
 	struct node *receiver;
-	duct_status refusal = put_refusal(end);
+	duct_status refusal = put_refusal(op->end);
 
 	if (refusal != DUCT_OK)
 		return refusal;
+	if (queue->outlet != NULL)
+		return queue->outlet->put_locked(op, wakes);
 	if ((receiver = side_claim_first(&queue->put, wakes)) != NULL) {
 		assert(queue->ring.capacity == 0 || ring_has_room(&queue->ring, &queue->put.at));
 		ring_copy(&queue->ring, receiver->message, message);
@@ -249,15 +263,38 @@ static bool take_any_locked(struct queue *queue, void *message, struct node **wa
 /* What a take comes to that finds nothing. */
 static duct_status take_of_nothing(const struct queue *queue)
 {
-	return load_relaxed(&queue->take.at.ended) != DUCT_OK ? DUCT_CLOSED : DUCT_EMPTY;
+	duct_status ended = (duct_status)load_relaxed(&queue->take.at.ended);
+
+	return ended != DUCT_OK ? ended : DUCT_EMPTY;
+}
+
+/* What a take comes to whatever the ring holds: DUCT_OK if it can be tried. */
+static duct_status take_refusal(const struct end *end)
+{
+	uint8_t flags = load_relaxed(&end->flags);
+
+	if (likely(flags == 0))
+		return DUCT_OK;
+	return flags & END_CLOSED ? DUCT_CLOSED : DUCT_LAGGED;
+}
+
+/* The same for a take that is really made: it is told once of what was lost. */
+static duct_status take_refusal_told(struct end *end)
+{
+	duct_status refusal = take_refusal(end);
+
+	if (refusal == DUCT_LAGGED)
+		end->queue->gate->outlet->tell_lag_locked(end);
+	return refusal;
 }
 
 static duct_status take_locked(struct end *end, void *message, struct node **wakes)
 {
 	struct queue *queue = end->queue;
+	duct_status refusal = take_refusal_told(end);
 
-	if (load_relaxed(&end->closed))
-		return DUCT_CLOSED;
+	if (refusal != DUCT_OK)
+		return refusal;
 	if (take_any_locked(queue, message, wakes))
 		return DUCT_OK;
 	return take_of_nothing(queue);
@@ -265,7 +302,7 @@ static duct_status take_locked(struct end *end, void *message, struct node **wak
 
 duct_status queue_do_locked(const struct op *op, struct node **wakes)
 {
-	return op->is_send ? put_locked(op->end, op->message, wakes) : take_locked(op->end, op->message, wakes);
+	return op->is_send ? put_locked(op, op->message, wakes) : take_locked(op->end, op->message, wakes);
 }
 
 /* After the fast path failed: only because the ring has no room, or no message. */
@@ -273,10 +310,10 @@ static bool is_only_pending(const struct op *op)
 {
 	const struct side *side = own_side(op);
 
-	return load_relaxed(&side->waiting) == NULL && !load_relaxed(&side->at.ended) && !load_relaxed(&op->end->closed);
+	return load_relaxed(&side->waiting) == NULL && !load_relaxed(&side->at.ended) && !load_relaxed(&op->end->flags);
 }
 
-duct_status queue_attempt_locked(const struct op *op)
+static duct_status attempt_once_locked(const struct op *op)
 {
 	struct queue *queue = op->queue;
 	struct node *wakes = NULL;
@@ -293,27 +330,48 @@ duct_status queue_attempt_locked(const struct op *op)
 	return status;
 }
 
+duct_status queue_attempt_locked(const struct op *op)
+{
+	duct_status status;
+
+	while ((status = attempt_once_locked(op)) == TRAY_IS_SHORT) {
+		if (!op->queue->outlet->prepare(op))
+			return DUCT_NOMEM;
+		queue_lock_put(op->queue);
+	}
+	return status;
+}
+
+/* To the threads that wait, one by one, then the rest in one piece. */
+static duct_status put_many_locked(const struct op *op, size_t count, size_t *moved, struct node **wakes)
+{
+	struct queue *queue = op->queue;
+	const struct ring *ring = &queue->ring;
+	duct_status status = put_refusal(op->end);
+
+	*moved = 0;
+	if (status == DUCT_OK && queue->outlet != NULL)
+		return queue->outlet->put_many_locked(op, count, moved, wakes);
+	while (*moved < count && status == DUCT_OK && load_relaxed(&queue->put.waiting) != NULL) {
+		status = put_locked(op, ring_nth(ring, op->message, *moved), wakes);
+		*moved += status == DUCT_OK;
+	}
+	if (status == DUCT_OK)
+		*moved += ring_put_many(ring, &queue->put.at, ring_nth(ring, op->message, *moved), count - *moved);
+	return status != DUCT_OK ? status : DUCT_FULL;
+}
+
 duct_status queue_put_many(struct end *end, const void *messages, size_t count, size_t *moved)
 {
-	struct queue *queue = end->queue;
+	const struct op op = { .queue = end->queue, .end = end, .message = (void *)messages, .is_send = true };
 	struct node *wakes = NULL;
-	duct_status status = DUCT_OK;
-	size_t done = 0, stored;
+	duct_status status;
 
-	queue_lock_put(queue);
-	while (done < count && status == DUCT_OK && load_relaxed(&queue->put.waiting) != NULL) {
-		status = put_locked(end, ring_nth(&queue->ring, messages, done), &wakes);
-		done += status == DUCT_OK;
-	}
-	if (done < count && (status = put_refusal(end)) == DUCT_OK) {
-		stored = ring_put_many(&queue->ring, &queue->put.at, ring_nth(&queue->ring, messages, done), count - done);
-		done += stored;
-		status = stored > 0 ? DUCT_OK : DUCT_FULL;
-	}
-	queue_unlock_put(queue);
+	queue_lock_put(op.queue);
+	status = put_many_locked(&op, count, moved, &wakes);
+	queue_unlock_put(op.queue);
 	wakes_notify(wakes);
-	*moved = done;
-	return done > 0 ? DUCT_OK : status;
+	return *moved > 0 || count == 0 ? DUCT_OK : status;
 }
 
 /* Message number i of an array to take to, or NULL to throw it away. */
@@ -340,11 +398,12 @@ duct_status queue_take_many(struct end *end, void *messages, size_t count, size_
 {
 	struct queue *queue = end->queue;
 	struct node *wakes = NULL;
-	duct_status status = DUCT_CLOSED;
+	duct_status status;
 
 	*moved = 0;
 	queue_lock_take(queue);
-	if (!load_relaxed(&end->closed)) {
+	status = take_refusal_told(end);
+	if (status == DUCT_OK) {
 		*moved = take_many_locked(queue, messages, count, &wakes);
 		status = *moved > 0 ? DUCT_OK : take_of_nothing(queue);
 	}
@@ -353,7 +412,7 @@ duct_status queue_take_many(struct end *end, void *messages, size_t count, size_
 	return status;
 }
 
-size_t queue_discard(struct queue *queue, size_t end, void *messages, size_t most)
+size_t queue_discard(struct queue *queue, size_t end, void *messages, size_t most, uint64_t *tally)
 {
 	struct node *wakes = NULL;
 	size_t left, discarded;
@@ -363,6 +422,8 @@ size_t queue_discard(struct queue *queue, size_t end, void *messages, size_t mos
 	if (left > queue->ring.capacity)
 		left = 0; /* others have taken all up to the end, and perhaps more */
 	discarded = take_many_locked(queue, messages, left < most ? left : most, &wakes);
+	if (tally != NULL)
+		*tally += discarded;
 	queue_unlock_take(queue);
 	wakes_notify(wakes);
 	return discarded;
@@ -391,22 +452,20 @@ struct backlog queue_backlog(struct queue *queue)
 /* At capacity 0 an operation is ready if a partner waits. */
 static bool has_partner(const struct queue *queue, const struct side *side)
 {
-	return queue->ring.capacity == 0 && side_count(side, is_partner) > 0;
+	return queue->ring.capacity == 0 && side_count_partners(side) > 0;
 }
 
 duct_status queue_probe_locked(const struct op *op)
 {
 	const struct queue *queue = op->queue;
-	duct_status refusal;
+	duct_status refusal = op->is_send ? put_refusal(op->end) : take_refusal(op->end);
 
-	if (op->is_send) {
-		refusal = put_refusal(op->end);
-		if (refusal != DUCT_OK)
-			return refusal;
+	if (refusal != DUCT_OK)
+		return refusal;
+	if (queue->outlet != NULL)
+		return queue->outlet->probe_locked(op);
+	if (op->is_send)
 		return ring_has_room(&queue->ring, &queue->put.at) || has_partner(queue, &queue->put) ? DUCT_OK : DUCT_FULL;
-	}
-	if (load_relaxed(&op->end->closed))
-		return DUCT_CLOSED;
 	if (ring_has_message(&queue->ring, &queue->take.at) || has_partner(queue, &queue->take))
 		return DUCT_OK;
 	return take_of_nothing(queue);
@@ -415,7 +474,7 @@ duct_status queue_probe_locked(const struct op *op)
 void queue_wait_locked(const struct op *op, struct node *node)
 {
 	node->message = op->message;
-	node->end = op->end;
+	node->op = op;
 	side_append(serving_side(op), node);
 }
 
@@ -424,24 +483,25 @@ void queue_mark_puts_locked(struct queue *queue, duct_status status)
 	atomic_store(&queue->put.at.ended, status);
 }
 
-void queue_mark_takes_locked(struct queue *queue)
+void queue_mark_takes_locked(struct queue *queue, duct_status status)
 {
-	atomic_store(&queue->take.at.ended, DUCT_CLOSED);
+	atomic_store(&queue->take.at.ended, status);
 }
 
 void end_mark_locked(struct end *end)
 {
-	atomic_store(&end->closed, true);
+	atomic_store(&end->flags, END_CLOSED);
 }
 
 void queue_stop_waits_locked(struct queue *queue, struct node **wakes)
 {
 	duct_status puts = (duct_status)load_relaxed(&queue->put.at.ended);
+	duct_status takes = (duct_status)load_relaxed(&queue->take.at.ended);
 
 	if (puts != DUCT_OK)
 		side_stop_waits(&queue->take, NULL, puts, wakes);
-	if (load_relaxed(&queue->take.at.ended) != DUCT_OK)
-		side_stop_waits(&queue->put, NULL, DUCT_CLOSED, wakes);
+	if (takes != DUCT_OK)
+		side_stop_waits(&queue->put, NULL, takes, wakes);
 }
 
 void end_stop_waits_locked(struct end *end, bool is_send, struct node **wakes)
@@ -481,7 +541,7 @@ size_t queue_count_waiting(struct queue *queue, bool is_send)
 	size_t count;
 
 	lock_serving_side(&op);
-	count = side_count(serving_side(&op), node_is_live);
+	count = side_count_live(serving_side(&op));
 	unlock_serving_side(&op);
 	return count;
 }

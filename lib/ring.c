@@ -59,7 +59,6 @@ void ring_init(struct ring *ring, size_t message_size, size_t capacity, void *me
 		.capacity = capacity,
 		.size = message_size,
 		.stride = slot_stride(message_size),
-		.lap = 2 * capacity,
 		.slots = (unsigned char *)memory + slots_offset(message_size),
 	};
 	for (size_t slot = 0; slot < slot_count(capacity); slot++)
@@ -72,9 +71,22 @@ void ring_refill(const struct ring *ring, struct cursor *take, struct cursor *pu
 
 	ring_copy_out(ring, message, ring_message(ring, slot));
 	ring_copy(ring, ring_message(ring, slot), next);
-	store_release(ring_word(ring, slot), load_relaxed(&take->position) + ring->lap + 1);
+	store_release(ring_word(ring, slot), load_relaxed(&take->position) + ring_lap(ring) + 1);
 	cursor_advance(ring, take, 1);
 	cursor_advance(ring, put, 1);
+}
+
+bool ring_put_first(const struct ring *ring, struct cursor *take, const void *message)
+{
+	const size_t position = load_relaxed(&take->position) - 2,
+		     slot = ring_step(ring, load_relaxed(&take->slot), ring->capacity - 1);
+
+	if (load_acquire(ring_word(ring, slot)) != position + ring_lap(ring))
+		return false;
+	ring_copy(ring, ring_message(ring, slot), message);
+	store_release(ring_word(ring, slot), position + 1);
+	cursor_move(ring, take, position, slot, 0);
+	return true;
 }
 
 /* How many slots from the cursor on, count at most, have the words that follow from the first one. */
@@ -87,6 +99,11 @@ static size_t run_length(const struct ring *ring, const struct cursor *cursor, s
 	for (; length < count && load_acquire(ring_word(ring, slot)) == first_word + 2 * length; length++)
 		slot = ring_step(ring, slot, 1);
 	return length;
+}
+
+size_t ring_room(const struct ring *ring, const struct cursor *put, size_t count)
+{
+	return run_length(ring, put, load_relaxed(&put->position), count);
 }
 
 /* Marks a run of slots last to first: the others before the one that the other side looks at. */
@@ -104,7 +121,7 @@ size_t ring_put_many(const struct ring *ring, struct cursor *put, const void *me
 {
 	size_t position = load_relaxed(&put->position), slot = load_relaxed(&put->slot);
 
-	count = run_length(ring, put, position, count);
+	count = ring_room(ring, put, count);
 	for (size_t i = 0; i < count; i++, slot = ring_step(ring, slot, 1))
 		ring_copy(ring, ring_message(ring, slot), ring_nth(ring, messages, i));
 	if (count > 0)
@@ -120,6 +137,6 @@ size_t ring_take_many(const struct ring *ring, struct cursor *take, void *messag
 	for (size_t i = 0; i < count && messages != NULL; i++, slot = ring_step(ring, slot, 1))
 		ring_copy(ring, ring_nth(ring, messages, i), ring_message(ring, slot));
 	if (count > 0)
-		mark_run(ring, take, position + ring->lap, count);
+		mark_run(ring, take, position + ring_lap(ring), count);
 	return count;
 }

@@ -40,9 +40,13 @@ struct ring {
 	size_t capacity; /* messages */
 	size_t size;     /* of a message */
 	size_t stride;   /* from slot to slot */
-	size_t lap;      /* 2 * capacity */
 	unsigned char *slots;
 };
+
+static inline size_t ring_lap(const struct ring *ring)
+{
+	return 2 * ring->capacity;
+}
 
 /* Where one side stands, and whether it has come to its end.  Written under the side's lock, ended under both. */
 struct cursor {
@@ -114,6 +118,15 @@ static inline bool ring_has_room(const struct ring *ring, const struct cursor *p
 	return load_acquire(ring_word(ring, load_relaxed(&put->slot))) == load_relaxed(&put->position);
 }
 
+/* The same for so many messages: slots are freed in order. */
+static inline bool ring_has_room_for(const struct ring *ring, const struct cursor *put, size_t count)
+{
+	const size_t last = count - 1;
+
+	return count <= ring->capacity && load_acquire(ring_word(ring, ring_step(ring, load_relaxed(&put->slot), last))) ==
+	                                      load_relaxed(&put->position) + 2 * last;
+}
+
 static inline bool ring_has_message(const struct ring *ring, const struct cursor *take)
 {
 	return load_acquire(ring_word(ring, load_relaxed(&take->slot))) == load_relaxed(&take->position) + 1;
@@ -142,7 +155,7 @@ static inline bool ring_take(const struct ring *ring, struct cursor *take, void 
 	if (unlikely(load_acquire(word) != position + 1))
 		return false;
 	ring_copy(ring, message, ring_message(ring, slot));
-	store_release(word, position + ring->lap);
+	store_release(word, position + ring_lap(ring));
 	cursor_move(ring, take, position, slot, 1);
 	return true;
 }
@@ -154,6 +167,12 @@ static inline bool ring_take(const struct ring *ring, struct cursor *take, void 
 void ring_refill(const struct ring *ring, struct cursor *take, struct cursor *put, void *message, const void *next);
 
 /*
+ * Puts a message ahead of all others, the reverse of a take; false if there is no room.  With the locks of both sides, and while
+ * nobody looks without one.
+ */
+bool ring_put_first(const struct ring *ring, struct cursor *take, const void *message);
+
+/*
  * Moves up to count messages between an array and the ring, and tells how many: the whole batch appears, or is freed, at the
  * one store to its first slot, which the other side must pass before it looks at the rest.  Taken to NULL they are thrown
  * away.
@@ -161,12 +180,15 @@ void ring_refill(const struct ring *ring, struct cursor *take, struct cursor *pu
 size_t ring_put_many(const struct ring *ring, struct cursor *put, const void *messages, size_t count);
 size_t ring_take_many(const struct ring *ring, struct cursor *take, void *messages, size_t count);
 
+/* How many messages have room, up to count. */
+size_t ring_room(const struct ring *ring, const struct cursor *put, size_t count);
+
 /* ---- Without a lock -------------------------------------------------------------------------------------------- */
 
 /* False only if there was no room, or no message, at the moment its word was read, and the side had not ended after it. */
 static inline bool ring_looks_puttable(const struct ring *ring, const struct cursor *put)
 {
-	size_t full_since_last_lap = load_acquire(&put->position) - ring->lap + 1;
+	size_t full_since_last_lap = load_acquire(&put->position) - ring_lap(ring) + 1;
 
 	return load_acquire(ring_word(ring, load_relaxed(&put->slot))) != full_since_last_lap || load_acquire(&put->ended);
 }

@@ -9,6 +9,7 @@
  */
 #include "cancel.h"
 #include "channel.h"
+#include "memory.h"
 #include "wait.h"
 
 #include <assert.h>
@@ -17,7 +18,7 @@
 
 static bool has_ended(duct_status status)
 {
-	return status == DUCT_CLOSED || status == DUCT_NO_RECEIVERS;
+	return status == DUCT_CLOSED || status == DUCT_NO_RECEIVERS || status == DUCT_INVALIDATED;
 }
 
 static bool is_live(const duct_case *c)
@@ -59,18 +60,67 @@ static struct census count_cases(const duct_case *cases, size_t count, bool obse
 	return census;
 }
 
+/* ---- Sends that need trays ------------------------------------------------------------------------------------- */
+
+static NOINLINE duct_status try_with_tray(const duct_case *c)
+{
+	struct op op = op_of(c, 0);
+	struct tray tray;
+	duct_status status;
+
+	tray_begin(&tray, &op);
+	status = queue_try(&op);
+	tray_finish(&op);
+	return status;
+}
+
+/* One attempt at what looks ready. */
+static inline duct_status try_case(const duct_case *c)
+{
+	const struct op op = op_of(c, 0);
+
+	return unlikely(needs_tray(&op)) ? try_with_tray(c) : queue_try(&op);
+}
+
+/* Gives trays to the operations of a wait that need them, if any does; false if there is no memory. */
+static bool begin_trays(struct wait *wait, struct tray **trays)
+{
+	size_t count = 0;
+
+	for (uint32_t i = 0; i < wait->cases; i++)
+		count += needs_tray(&wait->ops[i]);
+	if (count == 0)
+		return true;
+	if ((*trays = memory_new(NULL, count * sizeof **trays)) == NULL)
+		return false;
+	for (uint32_t i = 0; i < wait->cases; i++)
+		if (needs_tray(&wait->ops[i]))
+			tray_begin(*trays + --count, &wait->ops[i]);
+	return true;
+}
+
+static void finish_trays(struct wait *wait, struct tray *trays)
+{
+	if (trays == NULL)
+		return;
+	for (uint32_t i = 0; i < wait->cases; i++)
+		if (wait->ops[i].tray != NULL)
+			tray_finish(&wait->ops[i]);
+	memory_free(NULL, trays);
+}
+
+/* ---- Looking and waiting --------------------------------------------------------------------------------------- */
+
 /* Tries each case that looks ready, in a fair order; what came of it is told as for one operation. */
 static duct_status look(const duct_case *cases, size_t count, const struct tour *tour, size_t *done)
 {
 	for (uint32_t k = 0; k <= tour->mask; k++) {
 		uint32_t i = tour_stop(tour, k);
-		struct op op;
 		duct_status status;
 
 		if (i >= count || !is_live(&cases[i]))
 			continue;
-		op = op_of(&cases[i], i);
-		status = queue_try(&op);
+		status = try_case(&cases[i]);
 		if (!is_pending(status)) {
 			*done = i;
 			return status;
@@ -84,6 +134,7 @@ static NOINLINE duct_status wait_for_one(
     const duct_case *cases, size_t count, size_t live, const struct wait_rules *rules, const struct tour *tour, size_t *done)
 {
 	struct wait wait;
+	struct tray *trays = NULL;
 	duct_status status = wait_init(&wait, live, rules->cancel);
 	uint32_t n = 0;
 
@@ -92,7 +143,8 @@ static NOINLINE duct_status wait_for_one(
 	for (size_t i = 0; i < count; i++)
 		if (is_live(&cases[i]))
 			wait.ops[n++] = op_of(&cases[i], i);
-	status = wait_any(&wait, rules, tour);
+	status = rules->observe || begin_trays(&wait, &trays) ? wait_any(&wait, rules, tour) : DUCT_NOMEM;
+	finish_trays(&wait, trays);
 	if (live > 0)
 		*done = wait.ops[wait.done].number;
 	wait_fini(&wait);
@@ -128,7 +180,7 @@ static duct_status select_cases(duct_case *cases, size_t count, size_t *chosen, 
 	}
 	if (is_pending(status))
 		status = wait_for_one(cases, count, census.live, rules, &tour, &done);
-	if (status == DUCT_OK || has_ended(status)) {
+	if (status == DUCT_OK || status == DUCT_LAGGED || has_ended(status)) {
 		assert(cases != NULL);
 		*chosen = done;
 		cases[done].status = status;

@@ -75,12 +75,74 @@ static duct_status observe_until(const struct op *op, duct_time deadline, duct_c
 	return status;
 }
 
-/* ---- Send ------------------------------------------------------------------------------------------------------ */
-
 static inline struct op send_op(duct_sender *sender, const void *message)
 {
 	return (struct op){ .queue = sender->end.queue, .end = &sender->end, .message = (void *)message, .is_send = true };
 }
+
+static inline bool is_broadcast(const duct_sender *sender)
+{
+	return sender->end.queue->outlet != NULL;
+}
+
+/* ---- To a broadcast, whose fast path always fails -------------------------------------------------------------- */
+
+static NOINLINE duct_status try_publish(duct_sender *sender, const void *message)
+{
+	struct op op = send_op(sender, message);
+	struct tray tray;
+	duct_status status;
+
+	if (!needs_tray(&op))
+		return try_once(&op);
+	tray_begin(&tray, &op);
+	status = try_once(&op);
+	tray_finish(&op);
+	return status;
+}
+
+duct_status duct_publish(
+    duct_sender *sender, const void *message, duct_receipt *receipt, duct_time deadline, duct_cancel *cancel)
+{
+	struct op op;
+	struct tray tray;
+	duct_status status;
+
+	if (sender == NULL)
+		return DUCT_INVALID;
+	op = send_op(sender, message);
+	if (op.queue->outlet == NULL || (receipt == NULL && !needs_tray(&op))) {
+		status = do_until(&op, deadline, cancel);
+		if (status == DUCT_OK && receipt != NULL)
+			*receipt = (duct_receipt){ .delivered = 1 };
+		return status;
+	}
+	tray_begin(&tray, &op);
+	status = do_until(&op, deadline, cancel);
+	if (status == DUCT_OK && receipt != NULL)
+		*receipt = tray.receipt;
+	tray_finish(&op);
+	return status;
+}
+
+/* With the put lock, as the fast path leaves it. */
+static NOINLINE duct_status publish_locked(duct_sender *sender, const void *message)
+{
+	struct op op = send_op(sender, message);
+	duct_status status;
+
+	if (needs_tray(&op)) {
+		queue_unlock_put(op.queue);
+		return duct_publish(sender, message, NULL, DUCT_FOREVER, NULL);
+	}
+	status = queue_attempt_locked(&op);
+	if (!is_pending(status))
+		return status;
+	queue_lock_put(op.queue);
+	return wait_for(&op, DUCT_FOREVER, NULL);
+}
+
+/* ---- Send ------------------------------------------------------------------------------------------------------ */
 
 duct_status duct_send(duct_sender *sender, const void *message)
 {
@@ -90,6 +152,8 @@ duct_status duct_send(duct_sender *sender, const void *message)
 		return DUCT_INVALID;
 	if (likely(queue_put_fast(&sender->end, message)))
 		return DUCT_OK;
+	if (unlikely(is_broadcast(sender)))
+		return publish_locked(sender, message);
 	op = send_op(sender, message);
 	return wait_for(&op, DUCT_FOREVER, NULL);
 }
@@ -100,6 +164,8 @@ duct_status duct_try_send(duct_sender *sender, const void *message)
 
 	if (sender == NULL || !message_is_valid(&sender->end, message))
 		return DUCT_INVALID;
+	if (unlikely(is_broadcast(sender)))
+		return try_publish(sender, message);
 	op = send_op(sender, message);
 	return try_once(&op);
 }
@@ -110,6 +176,8 @@ duct_status duct_send_until(duct_sender *sender, const void *message, duct_time 
 
 	if (sender == NULL)
 		return DUCT_INVALID;
+	if (unlikely(is_broadcast(sender)))
+		return duct_publish(sender, message, NULL, deadline, cancel);
 	op = send_op(sender, message);
 	return do_until(&op, deadline, cancel);
 }
@@ -206,6 +274,8 @@ duct_status duct_recv_many(
 	while (status == DUCT_OK && done < max) {
 		status = queue_take_many(&receiver->end, ring_nth(ring, messages, done), max - done, &moved);
 		done += moved;
+		if (status == DUCT_LAGGED)
+			break; /* which is told once, so it must not be kept back */
 		if (done > 0 && done >= min) {
 			status = DUCT_OK;
 			break;

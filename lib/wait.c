@@ -71,17 +71,39 @@ static void sort_by_queue(struct wait *wait)
 	}
 }
 
-/* Each queue once, in the order of locking. */
-static void for_each_queue(const struct wait *wait, void (*call)(struct queue *queue))
+/* Both locks of each queue, once. */
+static void lock_queues(const struct wait *wait)
 {
-	struct queue *last = NULL;
+	const struct queue *gate = NULL;
 
 	for (uint32_t i = 0; i < wait->count; i++) {
 		struct queue *queue = wait->ops[wait->order[i]].queue;
 
-		if (queue != last)
-			call(queue);
-		last = queue;
+		if (queue->gate != gate)
+			queue_lock_put(queue);
+		gate = queue->gate;
+		(void)queue_lock_take_also(queue);
+	}
+}
+
+/*
+ * Unlocks them the other way round.  What there is to do with an outlet is done when nothing is held any more that comes after
+ * its put lock: the send that was decided on, or a look after its line, in which the wait now stands.
+ */
+static void unlock_queues(const struct wait *wait, const struct op *decided, struct node **wakes)
+{
+	for (uint32_t i = wait->count; i-- > 0;) {
+		struct queue *queue = wait->ops[wait->order[i]].queue, *gate = queue->gate;
+
+		if (queue->take_is_held)
+			queue_unlock_take_also(queue);
+		if (i > 0 && wait->ops[wait->order[i - 1]].queue->gate == gate)
+			continue;
+		if (gate->outlet != NULL && decided == NULL)
+			gate->outlet->attend_locked(gate, wakes);
+		else if (gate->outlet != NULL && decided->queue == gate)
+			(void)gate->outlet->put_locked(decided, wakes);
+		queue_unlock_put(queue);
 	}
 }
 
@@ -105,7 +127,10 @@ static duct_status look_round(struct wait *wait, const struct tour *tour)
 	return DUCT_EMPTY;
 }
 
-/* With all queues locked: tries each operation, and the token before them. */
+/*
+ * With all queues locked: tries each operation, and the token before them.  A send to an outlet is only decided on here, and
+ * done while they are unlocked.
+ */
 static duct_status poll_locked(struct wait *wait, const struct tour *tour, bool observe, struct node **wakes)
 {
 	for (uint32_t i = wait->cases; i < wait->count; i++)
@@ -117,7 +142,10 @@ static duct_status poll_locked(struct wait *wait, const struct tour *tour, bool 
 
 		if (i >= wait->cases)
 			continue;
-		status = observe ? queue_probe_locked(&wait->ops[i]) : queue_do_locked(&wait->ops[i], wakes);
+		if (observe || wait->ops[i].queue->outlet != NULL)
+			status = queue_probe_locked(&wait->ops[i]);
+		else
+			status = queue_do_locked(&wait->ops[i], wakes);
 		if (!is_pending(status)) {
 			wait->done = i;
 			return status;
@@ -174,7 +202,7 @@ static bool log_blocked(struct log *log)
 /* The log that wants to hear of this wait, or NULL. */
 static struct log *log_of(const struct wait *wait, const struct wait_rules *rules)
 {
-	return rules->logged ? wait->ops[0].queue->log : NULL;
+	return rules->logged ? wait->ops[0].end->log : NULL;
 }
 
 /* In every list: until notified, or withdrawn for a reason that is returned. */
@@ -205,21 +233,22 @@ static duct_status sleep_in_line(
 static duct_status wait_turn(
     struct wait *wait, const struct wait_rules *rules, const struct tour *tour, struct patience *patience)
 {
+	const struct op nothing = { .queue = NULL };
 	struct node *wakes = NULL;
 	struct waiter waiter;
 	bool passed = deadline_passed(rules->deadline);
 	duct_status status;
 	int32_t claimed;
 
-	for_each_queue(wait, queue_lock_both);
+	lock_queues(wait);
 	status = poll_locked(wait, tour, rules->observe, &wakes);
 	if (!is_pending(status) || passed) {
-		for_each_queue(wait, queue_unlock_both);
+		unlock_queues(wait, status == DUCT_OK && !rules->observe ? &wait->ops[wait->done] : &nothing, &wakes);
 		wakes_notify(wakes);
 		return is_pending(status) ? rules->expired : status;
 	}
 	stand_in_line_locked(wait, &waiter, rules->observe);
-	for_each_queue(wait, queue_unlock_both);
+	unlock_queues(wait, NULL, &wakes);
 	wakes_notify(wakes);
 
 	status = sleep_in_line(wait, &waiter, log_of(wait, rules), rules->deadline, patience);
@@ -240,10 +269,17 @@ static duct_status wait_locked(
 	duct_status status;
 
 	sort_by_queue(wait);
-	do
+	for (;;) {
 		status = wait_turn(wait, rules, tour, patience);
-	while (status == PINGED);
-	return status;
+		if (status == TRAY_IS_SHORT) {
+			const struct op *op = &wait->ops[wait->done];
+
+			if (!op->queue->outlet->prepare(op))
+				return DUCT_NOMEM;
+		} else if (status != PINGED) {
+			return status;
+		}
+	}
 }
 
 /* ---- Entries --------------------------------------------------------------------------------------------------- */
@@ -357,23 +393,28 @@ static bool spin_until_moved(const struct op *op, const struct watch *next, stru
 	return true;
 }
 
-/* At capacity 0 a sender stands in line at once, and a receiver looks for one. */
+/*
+ * At capacity 0 a sender stands in line at once, and a receiver looks for one.  A sender to a broadcast looks whether there is
+ * room again, and then waits a moment for a run of it.
+ */
 static bool spin_until_met(const struct op *op, struct patience *patience)
 {
-	while (!op->is_send && spin(op, 1, patience))
-		if (queue_looks_ready(op))
+	const bool publishes = op->queue->outlet != NULL;
+
+	while ((!op->is_send || publishes) && spin(op, 1, patience))
+		if (queue_looks_ready(op)) {
+			while (publishes && may_pause_briefly(patience, op->queue))
+				(void)spin(op, 1, patience);
 			return true;
+		}
 	return false;
 }
 
 NOINLINE duct_status wait_for(const struct op *op, duct_time deadline, duct_cancel *cancel)
 {
 	const bool has_ring = op->queue->ring.capacity != 0;
-	const struct wait_rules rules = with_token((struct wait_rules){ .deadline = deadline,
-	    .expired = DUCT_TIMEDOUT,
-	    .cancel = cancel,
-	    .in_order = true,
-	    .logged = op->is_send && has_ring });
+	const struct wait_rules rules = with_token((struct wait_rules){
+	    .deadline = deadline, .expired = DUCT_TIMEDOUT, .cancel = cancel, .in_order = true, .logged = op->is_send });
 	struct end *end = op->end;
 	struct patience patience = { 0 };
 	duct_status status;

@@ -17,7 +17,7 @@
  * going to sleep.  A thread that still spins cannot overtake a sleeper: as long as one lives, the ring is full or empty for it.
  *
  * At capacity 0 there is nothing to spin on.  There a sender stands in the list at once and a receiver looks around first: of
- * two that come together one can always be found by the other.
+ * two that come together one can always be found by the other.  A sender to a broadcast looks whether its scout is back (fan.h).
  *
  * What makes the sleep safe is told in queue.h (why no wake-up is lost) and waiter.h (why nobody is served twice).  In short:
  *
@@ -56,7 +56,7 @@ struct wait_rules {
 	duct_cancel *cancel;
 	bool in_order; /* the first of several ready ones; else one at random */
 	bool observe;  /* do nothing, only tell which one is ready */
-	bool logged;   /* a send that the log of its channel may hear of */
+	bool logged;   /* by the log of the first operation's end, if it has one */
 };
 
 /* Who wants the first of several, or nothing done, has to see all of them at one moment: the others may look without locks. */

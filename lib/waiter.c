@@ -15,6 +15,15 @@ void waiter_init(struct waiter *waiter)
 	waiter->token = false;
 }
 
+void waiter_init_call(struct waiter *waiter, void (*call)(struct waiter *waiter))
+{
+	waiter->token = false;
+	waiter->call = call;
+	waiter->first = (struct node){ .waiter = waiter, .observer = true };
+	atomic_store(&waiter->wake, WAKE_CALLS);
+	atomic_store(&waiter->claim, CLAIM_FREE); /* last: from here on it is live for all who look */
+}
+
 static bool condition_init(pthread_cond_t *condition)
 {
 	pthread_condattr_t monotonic;
@@ -87,15 +96,27 @@ duct_status waiter_sleep(struct waiter *waiter, duct_time deadline)
 
 void wakes_notify_slow(struct node *wakes)
 {
+	struct node *calls = NULL;
+
 	for (struct node *node = wakes, *next; node != NULL; node = next) {
 		struct waiter *waiter = node->waiter;
+		int32_t wake;
 
 		next = node->next; /* the node is its owner's again after the exchange */
-		if (atomic_exchange(&waiter->wake, WAKE_NOTIFIED) != WAKE_PARKED)
+		wake = atomic_exchange(&waiter->wake, WAKE_NOTIFIED);
+		if (wake == WAKE_CALLS) {
+			node->next = calls;
+			calls = node;
+		}
+		if (wake != WAKE_PARKED)
 			continue;
 		mutex_lock(&waiter->lock);
 		waiter->token = true;
 		pthread_cond_signal(&waiter->woken); /* with the lock: after it the waiter may be gone */
 		mutex_unlock(&waiter->lock);
+	}
+	for (struct node *node = calls, *next; node != NULL; node = next) {
+		next = node->next;
+		node->waiter->call(node->waiter);
 	}
 }

@@ -26,6 +26,9 @@
  * A thread that only wants to know (DUCT_READY) stands in the same lists as an observer: its claim is a ping that moves
  * nothing, and the server goes on to the next in the list.
  *
+ * A waiter without a thread is one that calls: it has no buffer and only ever observes, and who pinged it makes the call, once all
+ * others are notified.  Its owner keeps it while it is in a list or called.
+ *
  * Cost: the words a server touches and the first node share one cache line; mutex and condition variable are made only by a
  * thread that really goes to sleep.
  */
@@ -37,22 +40,22 @@
 
 #include <duct.h>
 
-struct end;
+struct op;
 struct waiter;
 
 /* A waiter's place in one queue: one for each operation that it waits for.  Links and linked: under the lock of the list. */
 struct node {
 	struct node *next, *prev; /* next also chains claimed nodes, for the claimer */
 	struct waiter *waiter;    /* [I] */
-	void *message;            /* [I] */
-	const struct end *end;    /* [I] the end that it waits through */
+	void *message;            /* [I] of the operation, here for the one who serves it */
+	const struct op *op;      /* [I] the operation */
 	uint32_t index;           /* [I] of the operation */
 	bool linked;
 	bool observer; /* [I] */
 };
 
 enum { CLAIM_FREE = -1, CLAIM_WITHDRAWN = -2 }; /* or the index of the operation that was done */
-enum { WAKE_RUNNING, WAKE_PARKED, WAKE_NOTIFIED };
+enum { WAKE_RUNNING, WAKE_PARKED, WAKE_NOTIFIED, WAKE_CALLS };
 
 struct waiter {
 	_Alignas(CACHE_LINE) _Atomic int32_t claim; /* [a] */
@@ -60,11 +63,21 @@ struct waiter {
 	duct_status status;                         /* written by the claimer before wake, read by the owner after it */
 	bool token;                                 /* under lock: notified after having parked */
 	struct node first;                          /* of operation 0 */
+	void (*call)(struct waiter *waiter);        /* of one that calls */
 	pthread_mutex_t lock;                       /* these two exist during waiter_sleep only */
 	pthread_cond_t woken;
 };
 
 void waiter_init(struct waiter *waiter);
+
+/* A waiter that calls, and its one node: ready to stand in a list. */
+void waiter_init_call(struct waiter *waiter, void (*call)(struct waiter *waiter));
+
+/* Nobody has claimed it yet. */
+static inline bool waiter_is_live(const struct waiter *waiter)
+{
+	return atomic_load(&waiter->claim) == CLAIM_FREE;
+}
 
 /* Somebody claimed the waiter and is done with its nodes. */
 static inline bool waiter_is_notified(struct waiter *waiter)
@@ -89,7 +102,7 @@ static inline bool node_claim(struct node *node)
 /* Nobody has claimed the node's waiter yet.  For the one who holds the lock of the node's list. */
 static inline bool node_is_live(const struct node *node)
 {
-	return atomic_load(&node->waiter->claim) == CLAIM_FREE;
+	return waiter_is_live(node->waiter);
 }
 
 /* Puts a claimed and unlinked node on the list of those to wake, with what its operation came to. */

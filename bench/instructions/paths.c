@@ -23,6 +23,9 @@
  *   - Messages are aligned, as the ring's slots are, and N is a multiple of the capacity: each run goes whole rounds of a ring.
  *   - The name of a channel has its number in it, so create_free is a mean over numbers: always the same ones.
  *
+ * A path of a broadcast is the sends or the receives alone: what else its repetition needs is not collected.  To switch that
+ * off and on again counts for some fifteen instructions, always the same.
+ *
  * Without callgrind's header it does the same, and nobody counts.
  */
 #include <duct.h>
@@ -40,17 +43,19 @@
 #endif
 #ifndef CALLGRIND_DUMP_STATS_AT
 #define CALLGRIND_DUMP_STATS_AT(title_) (void)(title_)
+#define CALLGRIND_TOGGLE_COLLECT (void)0
 #endif
 
 #define CAPACITY 100
 #define CHANNELS_MOST 16
 #define BATCH 64
 #define WARM CAPACITY
+#define BOX_SIZE 65536
 #define FAR_AWAY (DUCT_FOREVER - 1)
 #define STACK_PLACE 0x60000000 /* free in every process, under valgrind too, with 32 bits as with 64 */
 #define STACK_SIZE 0x100000
 
-/* What a path works on: some channels, with both ends and a case to receive from each. */
+/* What a path works on: some channels, with both ends and a case to receive from each; or a broadcast, with its receivers. */
 struct world {
 	_Alignas(64) unsigned char out[BATCH * 8];
 	_Alignas(64) unsigned char in[BATCH * 8];
@@ -60,13 +65,21 @@ struct world {
 	duct_case cases[CHANNELS_MOST];
 	duct_case send_case;
 	duct_cancel *cancel;
-	size_t count, next; /* channels, and the one whose turn it is */
+	duct_box *box;
+	size_t count, next; /* channels or receivers, and the one whose turn it is */
+};
+
+enum kind {
+	ANYCAST,
+	BROADCAST, /* one channel, and as many receivers; they lose the oldest */
+	BOXES      /* a broadcast of boxes */
 };
 
 struct path {
 	const char *name;
 	void (*run)(struct world *world);
 	size_t message_size, channels, queued; /* queued: messages in each channel, which stay */
+	enum kind kind;
 };
 
 /* A path that does not do what it is named for would be counted as a fast one. */
@@ -176,41 +189,113 @@ static void channel_len(struct world *world)
 	must(duct_channel_len(world->channels[0]) == 0);
 }
 
+static void receive_all(struct world *world)
+{
+	for (size_t i = 0; i < world->count; i++)
+		must(duct_recv(world->receivers[i], world->in) == DUCT_OK);
+}
+
+static void publish(struct world *world)
+{
+	must(duct_send(world->senders[0], world->out) == DUCT_OK);
+	CALLGRIND_TOGGLE_COLLECT;
+	receive_all(world);
+	CALLGRIND_TOGGLE_COLLECT;
+}
+
+static void publish_recv(struct world *world)
+{
+	CALLGRIND_TOGGLE_COLLECT;
+	must(duct_send(world->senders[0], world->out) == DUCT_OK);
+	CALLGRIND_TOGGLE_COLLECT;
+	receive_all(world);
+}
+
+/* The oldest message makes room. */
+static void publish_over(struct world *world)
+{
+	must(duct_send(world->senders[0], world->out) == DUCT_OK);
+}
+
+/* The box has a reference more before; each receiver frees its own. */
+static void publish_box(struct world *world)
+{
+	duct_box *box;
+
+	CALLGRIND_TOGGLE_COLLECT;
+	box = duct_box_ref(world->box);
+	CALLGRIND_TOGGLE_COLLECT;
+	must(duct_send(world->senders[0], &box) == DUCT_OK);
+	CALLGRIND_TOGGLE_COLLECT;
+	for (size_t i = 0; i < world->count; i++) {
+		must(duct_recv(world->receivers[i], &box) == DUCT_OK && box == world->box);
+		duct_box_free(box);
+	}
+	CALLGRIND_TOGGLE_COLLECT;
+}
+
 static const struct path paths[] = {
-	{ "send_recv_8", send_recv, 8, 1, 0 },
-	{ "send_recv_1", send_recv, 1, 1, 0 },
-	{ "send_recv_64", send_recv, 64, 1, 0 },
-	{ "send_recv_256", send_recv, 256, 1, 0 },
-	{ "try_send_recv", try_send_recv, 8, 1, 0 },
-	{ "try_send_full", try_send_full, 8, 1, CAPACITY },
-	{ "try_recv_empty", try_recv_empty, 8, 1, 0 },
-	{ "send_recv_until", send_recv_until, 8, 1, 0 },
-	{ "send_recv_cancel", send_recv_cancel, 8, 1, 0 },
-	{ "send_recv_many_64", send_recv_many, 8, 1, 0 },
-	{ "send_select_4", send_select, 8, 4, 0 },
-	{ "send_select_16", send_select, 8, 16, 0 },
-	{ "try_select_4_none", try_select_none, 8, 4, 0 },
-	{ "select_send_recv", select_send_recv, 8, 1, 0 },
-	{ "create_free", create_free, 8, 0, 0 },
-	{ "clone_free_sender", clone_free, 8, 1, 0 },
-	{ "channel_len", channel_len, 8, 1, 0 },
+	{ "send_recv_8", send_recv, 8, 1, 0, ANYCAST },
+	{ "send_recv_1", send_recv, 1, 1, 0, ANYCAST },
+	{ "send_recv_64", send_recv, 64, 1, 0, ANYCAST },
+	{ "send_recv_256", send_recv, 256, 1, 0, ANYCAST },
+	{ "try_send_recv", try_send_recv, 8, 1, 0, ANYCAST },
+	{ "try_send_full", try_send_full, 8, 1, CAPACITY, ANYCAST },
+	{ "try_recv_empty", try_recv_empty, 8, 1, 0, ANYCAST },
+	{ "send_recv_until", send_recv_until, 8, 1, 0, ANYCAST },
+	{ "send_recv_cancel", send_recv_cancel, 8, 1, 0, ANYCAST },
+	{ "send_recv_many_64", send_recv_many, 8, 1, 0, ANYCAST },
+	{ "send_select_4", send_select, 8, 4, 0, ANYCAST },
+	{ "send_select_16", send_select, 8, 16, 0, ANYCAST },
+	{ "try_select_4_none", try_select_none, 8, 4, 0, ANYCAST },
+	{ "select_send_recv", select_send_recv, 8, 1, 0, ANYCAST },
+	{ "create_free", create_free, 8, 0, 0, ANYCAST },
+	{ "clone_free_sender", clone_free, 8, 1, 0, ANYCAST },
+	{ "channel_len", channel_len, 8, 1, 0, ANYCAST },
+	{ "publish_1", publish, 8, 1, 0, BROADCAST },
+	{ "publish_4", publish, 8, 4, 0, BROADCAST },
+	{ "publish_recv", publish_recv, 8, 1, 0, BROADCAST },
+	{ "publish_over_full", publish_over, 8, 1, CAPACITY, BROADCAST },
+	{ "publish_box_4", publish_box, sizeof(duct_box *), 4, 0, BOXES },
 };
 
 /* ---- The world --------------------------------------------------------------------------------------------------- */
+
+static void world_init_anycast(struct world *world, const struct path *path)
+{
+	for (size_t i = world->count; i-- > 0;) {
+		must(duct_anycast_new(&world->channels[i], path->message_size, CAPACITY, NULL) == DUCT_OK);
+		must(duct_sender_new(world->channels[i], &world->senders[i]) == DUCT_OK);
+		must(duct_receiver_new(world->channels[i], &world->receivers[i]) == DUCT_OK);
+		world->cases[i] = duct_recv_case(world->receivers[i], world->in);
+	}
+	world->send_case = duct_send_case(world->senders[0], world->out);
+}
+
+static void world_init_broadcast(struct world *world, const struct path *path)
+{
+	const duct_options *options = path->kind == BOXES ? DUCT_OPTIONS(DUCT_BOX_HOOKS) : NULL;
+
+	must(duct_broadcast_new(&world->channels[0], path->message_size, options) == DUCT_OK);
+	must(duct_sender_new(world->channels[0], &world->senders[0]) == DUCT_OK);
+	for (size_t i = 0; i < world->count; i++)
+		must(duct_subscribe(world->channels[0], &world->receivers[i], DUCT_SUBSCRIPTION(.capacity = CAPACITY)) ==
+		     DUCT_OK);
+}
 
 static void world_init(struct world *world, const struct path *path)
 {
 	memset(world, 0, sizeof *world);
 	must(duct_cancel_new(&world->cancel, NULL, DUCT_FOREVER) == DUCT_OK);
-	for (size_t i = world->count = path->channels; i-- > 0;) {
-		must(duct_anycast_new(&world->channels[i], path->message_size, CAPACITY, NULL) == DUCT_OK);
-		must(duct_sender_new(world->channels[i], &world->senders[i]) == DUCT_OK);
-		must(duct_receiver_new(world->channels[i], &world->receivers[i]) == DUCT_OK);
-		world->cases[i] = duct_recv_case(world->receivers[i], world->in);
+	must(duct_box_new(&world->box, BOX_SIZE, NULL, NULL) == DUCT_OK);
+	world->count = path->channels;
+	if (path->kind == ANYCAST)
+		world_init_anycast(world, path);
+	else
+		world_init_broadcast(world, path);
+	for (size_t i = 0; i < CHANNELS_MOST && world->senders[i] != NULL; i++)
 		for (size_t queued = 0; queued < path->queued; queued++)
 			must(duct_send(world->senders[i], world->out) == DUCT_OK);
-	}
-	world->send_case = duct_send_case(world->senders[0], world->out);
 }
 
 static void world_fini(struct world *world)
@@ -221,6 +306,7 @@ static void world_fini(struct world *world)
 		duct_channel_free(world->channels[i]);
 	}
 	duct_cancel_free(world->cancel);
+	duct_box_free(world->box);
 }
 
 /* ---- Runs -------------------------------------------------------------------------------------------------------- */

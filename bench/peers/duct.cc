@@ -92,5 +92,5 @@ int main(int count, char **words)
 {
 	if (count == 2 && words[1] == std::string("line"))
 		return print_line();
-	return peer_program<Duct>("duct", count, words);
+	return peer_program<Duct, DuctBroadcast>("duct", count, words);
 }

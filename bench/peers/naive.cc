@@ -11,5 +11,5 @@
 
 int main(int count, char **words)
 {
-	return peer_program<Naive>("naive", count, words);
+	return peer_program<Naive, NaiveBroadcast>("naive", count, words);
 }

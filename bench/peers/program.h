@@ -8,11 +8,13 @@
  *     PROGRAM run CHANNEL SCENARIO SECONDS     does one and prints a line of JSON
  *     PROGRAM wait CHANNEL SCENARIO SECONDS    the same, with every operation timed, and the longest told
  *
- * Messages have 8 bytes and channels a capacity of 1024 unless the scenario says otherwise.
+ * Messages have 8 bytes and channels a capacity of 1024 unless the scenario says otherwise; S10 is to 4 receivers unless it
+ * says "to" how many.
  */
 #ifndef BENCH_PEERS_PROGRAM_H
 #define BENCH_PEERS_PROGRAM_H
 
+#include "broadcast.h"
 #include "engine.h"
 
 #include <functional>
@@ -24,7 +26,7 @@ struct Scenario {
 	std::function<Result(const Plan &)> run;
 };
 
-template <bool Timed, template <size_t> class Channel> class Scenarios
+template <bool Timed, template <size_t> class Channel, template <size_t, bool> class Broadcast> class Scenarios
 {
       public:
 	Scenarios()
@@ -33,6 +35,8 @@ template <bool Timed, template <size_t> class Channel> class Scenarios
 		add_sizes();
 		add_batches();
 		add_several();
+		if constexpr (Broadcast<8, false>::exists)
+			add_broadcasts();
 	}
 
 	std::vector<Scenario> all;
@@ -84,6 +88,28 @@ template <bool Timed, template <size_t> class Channel> class Scenarios
 					       return popular<Timed, Channel<8>>({ 1, 1000, 0, 0 }, plan);
 				       } });
 	}
+	template <size_t Size, bool Boxed = false> void add_broadcast(const char *name, const Audience &audience)
+	{
+		all.push_back({ name,
+		    [audience](const Plan &plan) { return broadcast<Timed, Broadcast<Size, Boxed>>(audience, plan); } });
+	}
+	void add_broadcasts()
+	{
+		add_broadcast<8>("S10-to1", { 1, 1024, 0, false });
+		add_broadcast<8>("S10", { 4, 1024, 0, false });
+		add_broadcast<8>("S10-to16", { 16, 1024, 0, false });
+		add_broadcast<8>("S10-to64", { 64, 1024, 0, false });
+		add_broadcast<256>("S10-256", { 4, 1024, 0, false });
+		add_broadcast<BENCH_BOX, true>("S10-box", { 4, 1024, 0, false });
+		add_broadcast<BENCH_BOX, true>("S10-to64-box", { 64, 1024, 0, false });
+		add_broadcast<8>("S10-b16", { 4, 1024, 16, false });
+		add_broadcast<8>("S10-to1-lossy", { 1, 1024, 0, true });
+		add_broadcast<8>("S10-lossy", { 4, 1024, 0, true });
+		add_broadcast<8>("S10-to16-lossy", { 16, 1024, 0, true });
+		add_broadcast<8>("S10-to64-lossy", { 64, 1024, 0, true });
+		add_broadcast<256>("S10-256-lossy", { 4, 1024, 0, true });
+		add_broadcast<BENCH_BOX, true>("S10-box-lossy", { 4, 1024, 0, true });
+	}
 };
 
 inline void print_counts(const char *name, const std::vector<uint64_t> &counts)
@@ -101,6 +127,9 @@ inline void print_result(const char *channel, const char *scenario, const Result
 	    channel, scenario, static_cast<unsigned long long>(result.messages), result.seconds, result.ns, result.cpu_ns);
 	print_counts("receivers", result.received);
 	print_counts("senders", result.sent);
+	if (result.copies != 0)
+		printf(", \"copies\": %llu, \"lost\": %llu", static_cast<unsigned long long>(result.copies),
+		    static_cast<unsigned long long>(result.lost));
 	if (timed)
 		printf(", \"longest_send_us\": %.1f, \"longest_receive_us\": %.1f", result.longest_send_us,
 		    result.longest_receive_us);
@@ -121,19 +150,20 @@ inline int run_scenario(const std::vector<Scenario> &all, char **words, bool tim
 }
 
 /* The whole of main. */
-template <template <size_t> class Channel> int peer_program(const char *channel, int count, char **words)
+template <template <size_t> class Channel, template <size_t, bool> class Broadcast = NoBroadcast>
+int peer_program(const char *channel, int count, char **words)
 {
 	std::string command = count > 1 ? words[1] : "";
 
 	if (command == "list" && count == 2) {
-		for (const Scenario &scenario : Scenarios<false, Channel>().all)
+		for (const Scenario &scenario : Scenarios<false, Channel, Broadcast>().all)
 			printf("%s %s\n", channel, scenario.name.c_str());
 		return 0;
 	}
 	if (command == "run" && count == 5 && words[2] == std::string(channel))
-		return run_scenario(Scenarios<false, Channel>().all, words, false);
+		return run_scenario(Scenarios<false, Channel, Broadcast>().all, words, false);
 	if (command == "wait" && count == 5 && words[2] == std::string(channel))
-		return run_scenario(Scenarios<true, Channel>().all, words, true);
+		return run_scenario(Scenarios<true, Channel, Broadcast>().all, words, true);
 	fprintf(stderr, "usage: %s list | run %s SCENARIO SECONDS | wait %s SCENARIO SECONDS\n", words[0], channel, channel);
 	return 2;
 }

@@ -19,7 +19,8 @@
 # 80 ns the two cores share a cache ("near"), above they do not ("far"), which makes everything that works on both cores 1.5 to
 # 6 times slower.
 #
-# A channel that lost messages has done less: its cell says which share was lost, and it has no ratio and no point in the plot.
+# A channel that lost messages has done less: its cell says which share was lost, of a broadcast the share of all copies, and it
+# has no ratio and no point in the plot.
 #
 # A program that fails or hangs loses its cell, which says "failed", and so do all of a row whose busy processes ended early;
 # the run goes on, and its exit status is 1.  What --compare says of each scenario is in compare.sh.
@@ -27,6 +28,7 @@
 # CXX in the environment: the compiler that the C++ programs were built with, to be named.
 import argparse
 import collections
+import fnmatch
 import json
 import os
 import platform
@@ -39,12 +41,17 @@ import sys
 HERE = os.path.dirname(os.path.abspath(__file__))
 TITLES = {
     'S1': '1 to 1', 'S2': '4 to 1', 'S3': '1 to 4', 'S4': '4 to 4', 'S5': '1 to 1, capacity 1', 'S6': '1 to 1, capacity 0',
-    'S7': 'ping-pong', 'S8': 'one thread', 'S9': 'select of 4', 'S11': '16 to 16', 'S1-1': '1 to 1, 1 byte',
-    'S1-64': '1 to 1, 64 bytes', 'S1-256': '1 to 1, 256 bytes', 'S4-256': '4 to 4, 256 bytes',
+    'S7': 'ping-pong', 'S8': 'one thread', 'S9': 'select of 4', 'S10': 'to each of 4', 'S11': '16 to 16',
+    'S1-1': '1 to 1, 1 byte', 'S1-64': '1 to 1, 64 bytes', 'S1-256': '1 to 1, 256 bytes', 'S4-256': '4 to 4, 256 bytes',
     'S1-b16': '1 to 1, batches of 16', 'S1-b64': '1 to 1, batches of 64', 'S4-b64': '4 to 4, batches of 64',
+    'S10-to1': 'to each of 1', 'S10-to16': 'to each of 16', 'S10-to64': 'to each of 64', 'S10-256': 'to each of 4, 256 bytes',
+    'S10-box': 'to each of 4, boxes', 'S10-to64-box': 'to each of 64, boxes', 'S10-b16': 'to each of 4, batches of 16',
+    'S10-to1-lossy': 'to each of 1, or lost', 'S10-lossy': 'to each of 4, or lost', 'S10-to16-lossy': 'to each of 16, or lost',
+    'S10-to64-lossy': 'to each of 64, or lost', 'S10-256-lossy': 'to each of 4, 256 bytes, or lost',
+    'S10-box-lossy': 'to each of 4, boxes, or lost',
     'popular': '1,000 select',
 }
-PRESSED = {'one': ('S1', 'S4', 'S7'), 'hogs': ('S1', 'S4', 'S5', 'S6', 'S7', 'S9', 'S11')}
+PRESSED = {'one': ('S1', 'S4', 'S7', 'S10'), 'hogs': ('S1', 'S4', 'S5', 'S6', 'S7', 'S9', 'S10', 'S11')}
 PRESSED_TITLES = {'one': 'one core', 'hogs': 'busy cores'}
 FAIR, WAIT = ('S3', 'S4', 'S11'), ('S4', 'S11')
 LONG_ROUNDS = 3 # at most, of the runs for fairness and for the longest wait
@@ -152,6 +159,10 @@ def all_rows(channels):
     return rows
 
 
+def is_named(name, patterns):
+    return any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
+
+
 def rows_of(options, channels):
     """What is measured: what was asked for; with pressure also on one core and with hogs."""
     asked = options.scenarios
@@ -160,7 +171,7 @@ def rows_of(options, channels):
         if row.name in asked:
             return True
         wants_more = row.pressure != '' or row.name == 'popular'
-        return (options.pressure or not wants_more) and (not asked or row.scenario in asked)
+        return (options.pressure or not wants_more) and (not asked or is_named(row.scenario, asked))
     return [row for row in all_rows(channels) if is_asked(row)]
 
 
@@ -237,9 +248,10 @@ class Run:
         return None if not results or None in results else statistics.median(result[field] for result in results)
 
     def lost(self, row_name, label):
-        """The share of the messages."""
+        """The share of the messages, of a broadcast of all copies."""
         results = [result for result in self.results.get((row_name, label), []) if result]
-        return sum(result.get('lost', 0) for result in results) / max(1, sum(result['messages'] for result in results))
+        return sum(result.get('lost', 0) for result in results) / max(1, sum(result.get('copies', result['messages'])
+            for result in results))
 
     def mood(self):
         lines = [line for line in self.lines if line is not None]
@@ -321,7 +333,8 @@ def median_of(results, field):
 
 def print_times(run):
     def text(results, lost):
-        told = '' if lost == 0 else f', {100 * lost:.0f} % lost' if lost >= 0.01 else ', under 1 % lost'
+        share = 'under 1' if lost < 0.01 else 'over 99' if lost > 0.99 else f'{100 * lost:.0f}'
+        told = f', {share} % lost' if lost else ''
         return f'{number(median_of(results, "ns"))} ({number(median_of(results, "cpu_ns"))}){told}'
     labels = [channel.label for channel in run.channels]
     lines = [[row.title] + [cell(run.results, (row.name, label), lambda results: text(results, run.lost(row.name, label)))
@@ -333,7 +346,9 @@ def print_ratios(run):
     base = run.options.base
 
     def text(row, label):
-        return '-' if run.lost(row.name, label) else ratio_text(run.median(row.name, base) / run.median(row.name, label))
+        if run.lost(row.name, label) or run.lost(row.name, base):
+            return '-'
+        return ratio_text(run.median(row.name, base) / run.median(row.name, label))
     others = [channel.label for channel in run.channels if channel.label != base]
     lines = []
     for row in run.rows:
@@ -466,12 +481,14 @@ def write_json(run, about, path):
 
 
 def write_plot_data(run, path):
-    """A block of the rows' titles, then a block for every channel: its name, and lines NS ROW."""
-    rows = run.rows[::-1] # the first on top
+    """A block of the rows' titles, then a block for every channel: its name, and lines NS ROW.  No row without a point."""
+    def point(row, channel):
+        return None if run.lost(row.name, channel.label) else run.median(row.name, channel.label)
+    rows = [row for row in run.rows if any(point(row, channel) is not None for channel in run.channels)]
+    rows = rows[::-1] # the first on top
     blocks = [['titles', *(f'1 {i} "{row.title}"' for i, row in enumerate(rows))]]
     for channel in run.channels:
-        times = [(run.median(row.name, channel.label), i) for i, row in enumerate(rows)
-            if not run.lost(row.name, channel.label)]
+        times = [(point(row, channel), i) for i, row in enumerate(rows)]
         if any(ns is not None for ns, _ in times):
             blocks.append([channel.label, *(f'{ns:.3f} {i}' for ns, i in times if ns is not None)])
     with open(path, 'w') as file:
@@ -499,7 +516,8 @@ def read_options():
     parser = argparse.ArgumentParser(description='Duct beside other channels, in one interleaved run')
     parser.add_argument('--runs', type=int, default=5, help='rounds (5)')
     parser.add_argument('--seconds', type=float, default=0.35, help='of one scenario of one channel (0.35)')
-    parser.add_argument('--scenarios', type=names, default=[], metavar='S1,S4', help='only these; S1-one: on one core, S1-hogs')
+    parser.add_argument('--scenarios', type=names, default=[], metavar='S1,S4',
+        help="only these; S1-one: on one core, S1-hogs; 'S10*': all that begin so")
     parser.add_argument('--channels', type=names, default=[], metavar='A,B', help='only these')
     parser.add_argument('--base', default='duct', help='the channel whose ratios to the others are shown (duct)')
     parser.add_argument('--out', metavar='DIR', help='the folder for peers.json and peers.svg')
@@ -524,7 +542,7 @@ def check_names(options, parser, channels):
             parser.error(f'no channel {name}; there are {", ".join(labels)}')
     known = {name for row in all_rows(channels) for name in (row.name, row.scenario)}
     for name in options.scenarios:
-        if name not in known:
+        if not fnmatch.filter(known, name):
             parser.error(f'no scenario {name}; there are {", ".join(row.name for row in all_rows(channels))}')
 
 

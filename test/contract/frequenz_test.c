@@ -2,10 +2,10 @@
  * SPDX-License-Identifier: MIT
  * SPDX-FileCopyrightText: The Duct authors
  *
- * Behaviours users of frequenz-channels expect of an anycast channel.  Where their library leaves something open or loses
- * messages, the tests say what happens here instead.
+ * Behaviours users of frequenz-channels expect of an anycast and of a broadcast channel.  Where their library leaves something
+ * open or loses messages, the tests say what happens here instead.
  */
-#include "harness.h"
+#include "crowd.h"
 
 #include <stdatomic.h>
 
@@ -339,4 +339,216 @@ TEST(frequenz, limit_name_and_closed_are_readable, 5)
 	duct_channel_describe(channel, closed, sizeof closed);
 	CHECK(strstr(open, "readings") != NULL && strstr(open, "10") != NULL && strcmp(open, closed) != 0);
 	duct_channel_free(channel);
+}
+
+/* ---- Broadcast --------------------------------------------------------------------------------------------------------- */
+
+/* Five senders of 1..5 and five receivers: each receiver gets all twenty-five. */
+TEST(frequenz_broadcast, five_to_five_deliver_all_to_each, 5)
+{
+	struct crowd crowd = crowd_new(NULL);
+	struct sums senders[CROWD], receivers[CROWD];
+	pthread_t sending[CROWD], receiving[CROWD];
+	atomic_int sent = 0;
+
+	for (int m = 0; m < CROWD; m++) {
+		senders[m] = (struct sums){ .sent = &sent };
+		receivers[m] = (struct sums){ .rx = crowd_join_as(&crowd, NULL) };
+		CHECK_STATUS(duct_sender_clone(crowd.tx, &senders[m].tx), DUCT_OK);
+		receiving[m] = test_start(sum_up, &receivers[m]);
+	}
+	for (int m = 0; m < CROWD; m++)
+		sending[m] = test_start(send_one_to_five, &senders[m]);
+	for (int m = 0; m < CROWD; m++)
+		test_join(sending[m]);
+	duct_channel_close(crowd.channel, 0);
+	for (int m = 0; m < CROWD; m++) {
+		test_join(receiving[m]);
+		CHECK(receivers[m].count == CROWD * 5 && receivers[m].received == CROWD * 15);
+		duct_sender_free(senders[m].tx);
+		duct_receiver_free(receivers[m].rx);
+	}
+	CHECK(atomic_load(&sent) == CROWD * 15);
+	crowd_free(&crowd);
+}
+
+/* A channel that was closed: no send goes, a receive is at its end, also one of a receiver made before. */
+TEST(frequenz_broadcast, close_ends_sends_and_receives, 5)
+{
+	struct crowd crowd = crowd_new(NULL);
+	duct_receiver *rx = crowd_join_as(&crowd, NULL);
+
+	duct_channel_close(crowd.channel, 0);
+	CHECK_STATUS(duct_send(crowd.tx, &(int){ 5 }), DUCT_CLOSED);
+	CHECK(then(rx, DUCT_CLOSED));
+	duct_receiver_free(rx);
+	crowd_free(&crowd);
+}
+
+/* Two queues of ten and of five after ten messages, and after ten more: the larger has all, the smaller the last five. */
+TEST(frequenz_broadcast, a_slow_small_receiver_loses_the_oldest, 5)
+{
+	struct crowd crowd = crowd_new(NULL);
+	duct_receiver *big = crowd_join(&crowd, DUCT_DROP_OLDEST, 10), *small = crowd_join(&crowd, DUCT_DROP_OLDEST, 5);
+
+	CHECK(sends(crowd.tx, 0, 9) && duct_receiver_len(big) == 10 && duct_receiver_len(small) == 5);
+	CHECK(reads(big, 0, 9) && reads(small, 5, 9));
+	CHECK(duct_receiver_len(big) == 0 && duct_receiver_len(small) == 0);
+	CHECK(sends(crowd.tx, 10, 19) && reads(big, 10, 19) && reads(small, 15, 19));
+	CHECK(then(big, DUCT_EMPTY) && then(small, DUCT_EMPTY));
+	duct_receiver_free(big);
+	duct_receiver_free(small);
+	crowd_free(&crowd);
+}
+
+/* With "resend latest" a new receiver begins with the last message, without it with the next; it can be turned on later. */
+TEST(frequenz_broadcast, resend_latest_is_for_new_receivers, 5)
+{
+	struct crowd crowd = crowd_new(NULL);
+	duct_receiver *old = crowd_join_as(&crowd, NULL), *without, *with;
+
+	CHECK(sends(crowd.tx, 0, 9));
+	without = crowd_join_as(&crowd, NULL);
+	CHECK(sends(crowd.tx, 100, 100));
+	CHECK_STATUS(duct_channel_set_replay(crowd.channel, 1), DUCT_OK);
+	CHECK(sends(crowd.tx, 101, 101));
+	with = crowd_join_as(&crowd, NULL);
+	CHECK(sends(crowd.tx, 102, 102));
+	CHECK(reads(old, 0, 9) && reads(old, 100, 102) && reads(without, 100, 102) && reads(with, 101, 102));
+	CHECK(then(with, DUCT_EMPTY));
+	duct_receiver_free(old);
+	duct_receiver_free(without);
+	duct_receiver_free(with);
+	crowd_free(&crowd);
+}
+
+/* A receiver that closes is at its end, and no longer counted; the other gets what is sent then. */
+TEST(frequenz_broadcast, a_receiver_closes_for_itself, 5)
+{
+	struct crowd crowd = crowd_new(NULL);
+	duct_receiver *first = crowd_join_as(&crowd, NULL), *second = crowd_join_as(&crowd, NULL);
+
+	CHECK(sends(crowd.tx, 1, 1) && reads(first, 1, 1) && reads(second, 1, 1));
+	duct_receiver_close(first);
+	CHECK(sends(crowd.tx, 2, 2) && then(first, DUCT_CLOSED) && reads(second, 2, 2));
+	CHECK(duct_channel_receivers(crowd.channel) == 1);
+	duct_receiver_close(second);
+	CHECK(then(second, DUCT_CLOSED) && duct_channel_receivers(crowd.channel) == 0);
+	duct_receiver_free(first);
+	duct_receiver_free(second);
+	crowd_free(&crowd);
+}
+
+struct warnings {
+	int count;
+	uint64_t lost;
+	char channel[16], receiver[16];
+};
+
+static void note_warning(const duct_log_event *event, void *context)
+{
+	struct warnings *warnings = context;
+
+	warnings->count++;
+	warnings->lost += event->lost;
+	snprintf(warnings->channel, sizeof warnings->channel, "%s", event->channel);
+	snprintf(warnings->receiver, sizeof warnings->receiver, "%s", event->receiver);
+}
+
+/* A full receiver is warned of once in each interval, not for each message, by channel and name. */
+TEST(frequenz_broadcast, overflow_is_told_once, 5)
+{
+	struct warnings warnings = { 0 };
+	struct crowd crowd =
+	    crowd_new(DUCT_OPTIONS(.name = "readings", .log = note_warning, .log_interval = INT64_MAX, .context = &warnings));
+	duct_receiver *rx = crowd_join_as(&crowd, DUCT_SUBSCRIPTION(.name = "display", .capacity = 3));
+
+	CHECK(sends(crowd.tx, 1, 3) && warnings.count == 0);
+	CHECK(sends(crowd.tx, 4, 40) && warnings.count == 1 && warnings.lost == 1);
+	CHECK(strcmp(warnings.channel, "readings") == 0 && strcmp(warnings.receiver, "display") == 0);
+	duct_receiver_free(rx);
+	crowd_free(&crowd);
+}
+
+struct grouped_reading {
+	int id;
+	char what;
+};
+
+static const void *reading_id(const void *message, size_t *size, void *context)
+{
+	(void)context;
+	*size = sizeof(int);
+	return message;
+}
+
+/* Grouped by key: the latest of each, in the order in which the keys came. */
+TEST(frequenz_broadcast, grouping_keeps_the_latest_of_each_key, 5)
+{
+	static const struct grouped_reading readings[] = { { 5, 'a' }, { 6, 'b' }, { 5, 'c' } };
+	duct_sender *tx;
+	duct_receiver *rx;
+	duct_cache *cache;
+	struct grouped_reading in[3];
+	size_t count;
+
+	CHECK_STATUS(duct_broadcast_open(&tx, &rx, sizeof *readings, NULL, NULL), DUCT_OK);
+	CHECK_STATUS(duct_cache_new(&cache, rx, reading_id, NULL), DUCT_OK);
+	CHECK_STATUS(duct_send_many(tx, readings, 3, NULL, 0, NULL), DUCT_OK);
+	CHECK_STATUS(duct_cache_snapshot(cache, in, 3, &count), DUCT_OK);
+	CHECK(count == 2 && in[0].id == 5 && in[0].what == 'c' && in[1].id == 6 && in[1].what == 'b');
+	CHECK(!duct_cache_contains(cache, &(int){ 7 }, sizeof(int)));
+	duct_cache_free(cache);
+	duct_sender_free(tx);
+}
+
+/* The latest value: none, then the last of what came, unchanged until there is another. */
+TEST(frequenz_broadcast, the_latest_value_is_remembered, 5)
+{
+	static const int values[] = { 6, 12, 19 };
+	duct_sender *tx;
+	duct_receiver *rx;
+	duct_latest *latest;
+	int value = -1;
+
+	CHECK_STATUS(
+	    duct_broadcast_open(&tx, &rx, sizeof(int), DUCT_SUBSCRIPTION(.overflow = DUCT_LATEST_ONLY), NULL), DUCT_OK);
+	CHECK_STATUS(duct_latest_new(&latest, rx), DUCT_OK);
+	CHECK_STATUS(duct_latest_get(latest, &value), DUCT_EMPTY);
+	for (size_t v = 0; v < ARRAY_LEN(values); v++) {
+		CHECK(value == (v == 0 ? -1 : values[v - 1]));
+		CHECK_STATUS(duct_send(tx, &values[v]), DUCT_OK);
+		for (int again = 0; again < 3; again++) {
+			CHECK_STATUS(duct_latest_get(latest, &value), DUCT_OK);
+			CHECK(value == values[v]);
+		}
+	}
+	duct_latest_free(latest);
+	duct_sender_free(tx);
+}
+
+/* A peekable is made of a receiver, which is at its end then; it shows the last message, and the end after the close. */
+TEST(frequenz_broadcast, peek_shows_the_last_message, 5)
+{
+	struct crowd crowd = crowd_new(NULL);
+	duct_receiver *rx = crowd_join_as(&crowd, NULL);
+	duct_peekable *peekable;
+	int message = -1;
+
+	CHECK_STATUS(duct_receiver_into_peekable(rx, &peekable), DUCT_OK);
+	CHECK(then(rx, DUCT_INVALIDATED));
+	CHECK_STATUS(duct_peek(peekable, &message), DUCT_EMPTY);
+	CHECK(sends(crowd.tx, 0, 9));
+	for (int again = 0; again < 2; again++) {
+		CHECK_STATUS(duct_peek(peekable, &message), DUCT_OK);
+		CHECK(message == 9);
+	}
+	CHECK(sends(crowd.tx, 20, 20));
+	CHECK_STATUS(duct_peek(peekable, &message), DUCT_OK);
+	CHECK(message == 20);
+	duct_channel_close(crowd.channel, 0);
+	CHECK_STATUS(duct_peek(peekable, &message), DUCT_CLOSED);
+	duct_peekable_free(peekable);
+	duct_receiver_free(rx);
+	crowd_free(&crowd);
 }

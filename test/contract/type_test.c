@@ -82,6 +82,55 @@ TEST(type, has_channels_and_clones, 5)
 	jobs_channel_free(channel_clone);
 }
 
+/* A typed broadcast: the same ends, a subscription from the channel and from a sender, a receipt. */
+TEST(type, has_broadcasts, 5)
+{
+	jobs_channel *channel = NULL;
+	jobs_sender *tx = NULL;
+	jobs_receiver *rx[4] = { NULL, NULL, NULL, NULL };
+	struct job in = { 0, "" }, batch[2] = { { 2, "two" }, { 3, "three" } };
+	duct_receipt receipt = { 77, 77 };
+
+	CHECK_STATUS(jobs_broadcast_new(&channel, DUCT_OPTIONS(.name = "typed", .replay = 1)), DUCT_OK);
+	CHECK(duct_channel_message_size(jobs_untyped_channel(channel)) == sizeof(struct job));
+	CHECK_STATUS(jobs_sender_new(channel, &tx), DUCT_OK);
+	CHECK_STATUS(jobs_receiver_new(channel, &rx[0]), DUCT_OK);
+	CHECK_STATUS(jobs_subscribe(channel, &rx[1], DUCT_SUBSCRIPTION(.capacity = 1, .name = "one")), DUCT_OK);
+	CHECK_STATUS(jobs_publish(tx, &(struct job){ 1, "one" }, &receipt, DUCT_FOREVER, NULL), DUCT_OK);
+	CHECK(receipt.delivered == 2 && receipt.lost == 0);
+	CHECK_STATUS(jobs_sender_subscribe(tx, &rx[2], DUCT_SUBSCRIPTION(.overflow = DUCT_LATEST_ONLY)), DUCT_OK);
+	CHECK_STATUS(jobs_receiver_clone(rx[1], &rx[3]), DUCT_OK);
+	CHECK_STATUS(jobs_send_many(tx, batch, 2, NULL, DUCT_FOREVER, NULL), DUCT_OK);
+	CHECK(strcmp(duct_receiver_name(jobs_untyped_receiver(rx[1])), "one") == 0);
+	for (int r = 3; r >= 0; r--) {
+		CHECK_STATUS(jobs_recv(rx[r], &in), DUCT_OK);
+		CHECK(r == 0 ? in.id == 1 && strcmp(in.path, "one") == 0 : in.id == 3 && strcmp(in.path, "three") == 0);
+		jobs_receiver_free(rx[r]);
+	}
+	jobs_sender_free(tx);
+	jobs_channel_free(channel);
+}
+
+/* The pair form of it, which closes with its last sender. */
+TEST(type, has_broadcast_pairs, 5)
+{
+	words_sender *tx = NULL;
+	words_receiver *rx = NULL, *other = NULL;
+	const char *hello = "hello", *word = NULL;
+
+	CHECK_STATUS(words_broadcast_open(&tx, &rx, DUCT_SUBSCRIPTION(.capacity = 2), NULL), DUCT_OK);
+	CHECK_STATUS(words_sender_subscribe(tx, &other, NULL), DUCT_OK);
+	CHECK(duct_receiver_capacity(words_untyped_receiver(rx)) == 2);
+	CHECK_STATUS(words_send(tx, &hello), DUCT_OK);
+	words_sender_free(tx);
+	CHECK_STATUS(words_recv(rx, &word), DUCT_OK);
+	CHECK(word == hello);
+	CHECK_STATUS(words_recv(rx, &word), DUCT_CLOSED);
+	CHECK_STATUS(words_recv(other, &word), DUCT_OK);
+	words_receiver_free(rx);
+	words_receiver_free(other);
+}
+
 /* Typed ends make cases for a select. */
 TEST(type, makes_cases_for_select, 5)
 {
@@ -124,6 +173,12 @@ TEST(type, refuses_what_the_plain_calls_refuse, 5)
 	CHECK_STATUS(ticks_open(no_sender, &rx, 1, NULL), DUCT_INVALID);
 	CHECK_STATUS(ticks_open(&tx, no_receiver, 1, NULL), DUCT_INVALID);
 	CHECK_STATUS(ticks_anycast_new(no_channel, 1, NULL), DUCT_INVALID);
+	CHECK_STATUS(ticks_broadcast_new(no_channel, NULL), DUCT_INVALID);
+	CHECK_STATUS(ticks_broadcast_open(no_sender, &rx, NULL, NULL), DUCT_INVALID);
+	CHECK_STATUS(ticks_broadcast_open(&tx, no_receiver, NULL, NULL), DUCT_INVALID);
+	CHECK_STATUS(ticks_subscribe(NULL, &rx, NULL), DUCT_INVALID);
+	CHECK_STATUS(ticks_sender_subscribe(NULL, &rx, NULL), DUCT_INVALID);
+	CHECK_STATUS(ticks_publish(NULL, &tick, NULL, DUCT_FOREVER, NULL), DUCT_INVALID);
 	CHECK_STATUS(ticks_send(NULL, &tick), DUCT_INVALID);
 	CHECK_STATUS(ticks_recv(NULL, &tick), DUCT_INVALID);
 	CHECK_STATUS(ticks_sender_new(NULL, &tx), DUCT_INVALID);
@@ -134,6 +189,8 @@ TEST(type, refuses_what_the_plain_calls_refuse, 5)
 	CHECK_STATUS(ticks_open(&tx, &rx, 1, NULL), DUCT_OK);
 	CHECK_STATUS(ticks_sender_clone(tx, no_sender), DUCT_INVALID);
 	CHECK_STATUS(ticks_receiver_clone(rx, no_receiver), DUCT_INVALID);
+	CHECK_STATUS(ticks_sender_subscribe(tx, no_receiver, NULL), DUCT_INVALID);
+	CHECK_STATUS(ticks_sender_subscribe(tx, &rx, NULL), DUCT_UNSUPPORTED);
 	ticks_sender_free(NULL);
 	ticks_sender_free(tx);
 	ticks_receiver_free(rx);
@@ -228,4 +285,16 @@ TEST(options, are_all_zeros_but_their_size, 5)
 	CHECK(init.context == NULL && init.allocator == NULL);
 	CHECK(placed->name == NULL && placed->drop == NULL && placed->copy == NULL && placed->log == NULL);
 	CHECK(placed->log_interval == 0 && placed->context == NULL && placed->allocator == NULL);
+	CHECK(init.replay == 0 && init.unheard == DUCT_UNHEARD_OK && placed->replay == 0 && placed->unheard == DUCT_UNHEARD_OK);
+}
+
+/* So do subscriptions. */
+TEST(subscriptions, are_all_zeros_but_their_size, 5)
+{
+	const duct_subscription init = DUCT_SUBSCRIPTION_INIT, *placed = DUCT_SUBSCRIPTION(.name = NULL);
+
+	CHECK(init.size == sizeof(duct_subscription) && placed->size == sizeof(duct_subscription));
+	CHECK(init.name == NULL && init.capacity == 0 && init.overflow == DUCT_DROP_OLDEST && !init.tell_lag && !init.quiet);
+	CHECK(placed->name == NULL && placed->capacity == 0 && placed->overflow == DUCT_DROP_OLDEST);
+	CHECK(!placed->tell_lag && !placed->quiet);
 }

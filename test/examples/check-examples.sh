@@ -6,7 +6,7 @@
 #
 # A line for each check that fails, and at the end "N passed, M failed".  What needs a tool that is missing (curl, wrk) is
 # skipped with a line that says so; where CI is set that is a failure.  Under sanitizers, which allow fewer threads,
-# DAISY_LINKS makes the chain shorter.  The two small clients beside this file are taken from DIRECTORY/../test, or else
+# DAISY_LINKS makes the chain shorter.  The small clients beside this file are taken from DIRECTORY/../test, or else
 # compiled with CC.  (ulimit -n and -v are not POSIX; where a shell lacks them those checks are left out.)
 #
 # shellcheck disable=SC3045
@@ -178,6 +178,29 @@ check_wordcount() {
 	equal "wordcount of a missing file: counts the others" "2 two" "$(head -n 1 out)"
 	run 5 "$dir/wordcount" 2>out
 	equal "wordcount without files: exit status" 2 $?
+}
+
+# ---- ticker, chat -------------------------------------------------------------------------------------------------------
+
+check_ticker() {
+	run 20 "$dir/ticker" >out
+	equal "ticker: exit status" 0 $?
+	check "ticker: it adds up" grep -q ' copies lost: it adds up$' out
+	check "ticker: a slow receiver loses prices" sh -c "sed -n 's/^slow .*oldest//p' out | awk '{ exit !(\$3 > 0) }'"
+	check "ticker: the recorder gets all" sh -c "sed -n 's/^recorder .*block//p' out | awk '{ exit !(\$1 > 500 && \$1 == \$2) }'"
+	check "ticker: who is stuck is cut off" grep -q '^stuck .*  cut off$' out
+}
+
+check_chat() {
+	growth=2048
+	case $(nm "$dir/chat" 2>/dev/null) in
+	*__tsan_init*) growth=1000000 ;; # its notes on memory grow
+	esac
+	check "chat: rules" run 30 ./chat_rules "$dir/chat"
+	check "chat: under load" run 60 ./chat_clients "$dir/chat" 50 1.5 5000 $growth
+	sed -n 's/^[0-9]* clients, /chat: &/p' check.out
+	run 5 "$dir/chat" -q 0 2>out
+	equal "chat with a wrong option: exit status" 2 $?
 }
 
 # ---- httpd --------------------------------------------------------------------------------------------------------------
@@ -451,13 +474,15 @@ check_sieve
 check_daisy
 check_daisy_short_of_memory
 check_wordcount
-for client in http_raw http_hammer; do
+for client in http_raw http_hammer chat_rules chat_clients; do
 	if [ -x "$dir/../test/$client" ]; then
 		cp "$dir/../test/$client" .
 	else
 		check "compile $client" "${CC:-cc}" -std=c11 -O1 -D_GNU_SOURCE -o $client "$here/$client.c" -pthread
 	fi
 done
+check_ticker
+check_chat
 make_root
 check_httpd
 check_demo

@@ -57,6 +57,14 @@ duct_status f(jobs_sender *tx, jobs_receiver *rx, numbers_receiver *nx)
 		'yes duct_case two[2]; size_t i; two[0] = jobs_recv_case(rx, &job); two[1] = jobs_send_case(tx, &job); status = duct_select(two, 2, &i);' \
 		'yes duct_case c = duct_recv_case(jobs_untyped_receiver(rx), &job); (void)c; status = DUCT_OK;' \
 		'yes jobs_channel_close(jobs_sender_channel(tx), 1); status = DUCT_OK;' \
+		'yes duct_receipt receipt; status = jobs_publish(tx, &job, &receipt, 0, NULL);' \
+		'yes duct_subscription s = DUCT_SUBSCRIPTION_INIT; status = jobs_broadcast_open(&tx, &rx, &s, NULL);' \
+		'yes status = jobs_subscribe(jobs_sender_channel(tx), &rx, NULL);' \
+		'yes status = jobs_sender_subscribe(tx, &rx, NULL);' \
+		'no status = jobs_publish(tx, &other, NULL, 0, NULL);' \
+		'no status = jobs_sender_subscribe(tx, &nx, NULL);' \
+		'no status = jobs_subscribe(jobs_sender_channel(tx), &nx, NULL);' \
+		'no status = jobs_broadcast_open(&tx, &nx, NULL, NULL);' \
 		'no numbers_sender_channel(tx); status = DUCT_OK;' \
 		'no status = jobs_send(tx, &other);' \
 		'no status = jobs_try_send(tx, &real);' \
@@ -93,6 +101,19 @@ SAME(DUCT_PRIORITY, 1);
 SAME(DUCT_READY, 2);
 SAME(DUCT_LOG_BLOCKED, 1);
 SAME(DUCT_LOG_RESUMED, 2);
+SAME(DUCT_LOG_LOST, 3);
+SAME(DUCT_LOG_CUT_OFF, 4);
+SAME(DUCT_UNHEARD_OK, 0);
+SAME(DUCT_UNHEARD_FAIL, 1);
+SAME(DUCT_UNHEARD_WAIT, 2);
+SAME(DUCT_DROP_OLDEST, 0);
+SAME(DUCT_DROP_NEWEST, 1);
+SAME(DUCT_LATEST_ONLY, 2);
+SAME(DUCT_BLOCK, 3);
+SAME(DUCT_CUT_OFF, 4);
+SAME(DUCT_CAPACITY_DEFAULT, 50);
+SAME(sizeof(duct_stats), 5 * sizeof(uint64_t));
+SAME(sizeof(duct_receipt), 2 * sizeof(size_t));
 SAME(DUCT_FOREVER, INT64_MAX);
 SAME(sizeof(duct_case), 3 * sizeof(void *) + (sizeof(void *) == 8 ? 8 : 4));
 END

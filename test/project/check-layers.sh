@@ -11,13 +11,16 @@ set -u
 layer() {
 	case $1 in
 	sync) echo 0 ;;
-	clock | memory | turn | ring | lesson | status | log) echo 1 ;;
-	waiter | tour) echo 2 ;;
-	queue) echo 3 ;;
-	cancel | spin) echo 4 ;;
+	clock | memory | turn | ring | lesson | status | log | hooks) echo 1 ;;
+	waiter | tour | box) echo 2 ;;
+	queue | tray) echo 3 ;;
+	cancel | spin | fan) echo 4 ;;
 	wait) echo 5 ;;
 	channel) echo 6 ;;
-	anycast | transfer | select) echo 7 ;;
+	ends) echo 7 ;;
+	anycast | broadcast | transfer | select) echo 8 ;;
+	cache) echo 9 ;;
+	latest) echo 10 ;;
 	*) echo none ;;
 	esac
 }

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # SPDX-FileCopyrightText: The Duct authors
 #
-# Builds the schedule explorer: test/schedule/build.sh [LIB [OUT [CFLAGS...]]]
+# Builds the schedule explorers, programs and broadcasts: test/schedule/build.sh [LIB [OUT [CFLAGS...]]]
 #
 # LIB is the directory of the library's sources (lib), OUT the directory to build in (build/schedule); what follows goes to
 # the compiler of the library, such as -DDUCT_ONE_LOCK.  The library is compiled with -fsanitize=thread, the explorer is not,
@@ -35,9 +35,26 @@ mkdir -p "$out"
 for f in ${ONLY:-$(cd "$lib" && echo *.c)}; do
 	$CC $common $instrumented "$@" -c "$lib/$f" -o "$out/lib_${f%.c}.o"
 done
-[ -n "$ONLY" ] || for f in explorer race heap oracle history outcomes listed generate shrink program programs; do
+common_parts="explorer race heap outcomes command"
+programs_parts="oracle history listed generate shrink program programs"
+broadcasts_parts="broadcast_oracle broadcast_history broadcast_listed broadcast_generate broadcast_shrink broadcast_text
+	broadcast_program broadcasts"
+[ -n "$ONLY" ] || for f in $common_parts $programs_parts $broadcasts_parts; do
 	$CC $common -O2 -Wall -Wextra -c "$root/test/schedule/$f.c" -o "$out/$f.o"
 done
+
 # In two steps, so that the C library's calls of itself are not wrapped where it is linked statically.
-$CC -r -nostdlib "$out"/*.o $flags -o "$out/programs.rel"
-$CC -no-pie -pthread "$out/programs.rel" -o "$out/programs"
+link_program() # NAME PARTS...
+{
+	name=$1
+	shift
+	objects=
+	for part in "$@"; do
+		objects="$objects $out/$part.o"
+	done
+	$CC -r -nostdlib $objects "$out"/lib_*.o $flags -o "$out/$name.rel"
+	$CC -no-pie -pthread "$out/$name.rel" -o "$out/$name"
+}
+
+link_program programs $common_parts $programs_parts
+link_program broadcasts $common_parts $broadcasts_parts

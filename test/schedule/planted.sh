@@ -11,6 +11,7 @@
 #     SURVIVES  NAME
 #
 # and last "N passed, M failed": a bug passes if it is found or, where the list says that it cannot be, if it survives.
+# Bugs with a program of broadcasts are looked for by broadcasts, the others by programs.
 # PROGRAMS, RUNS, SEED, BOUND and MOST (schedules of a listed program) in the environment say how long to look, JOBS in how many
 # processes; LIB and LIST what in.  With SHOW=1 what the explorer says is shown as it is.
 set -e
@@ -97,7 +98,7 @@ sources_of() # flags, file...
 # Runs the explorer until its first failure: "0 EXECUTIONS" if there is none, else "1 EXECUTIONS MESSAGE".
 look()
 {
-	{ "$mine/out/programs" "$@" 2>&1 && echo ENDED || echo "ENDED $?"; } >"$mine/said"
+	{ "$mine/out/$explorer" "$@" 2>&1 && echo ENDED || echo "ENDED $?"; } >"$mine/said"
 	[ -z "$SHOW" ] || cat "$mine/said" >&2
 	awk '
 		/ schedules of at most / { for (i = 2; i <= NF; i++) if ($i == "schedules") executions += $(i - 1) }
@@ -151,7 +152,11 @@ try()
 	# shellcheck disable=SC2086
 	ONLY=$(sources_of "$flags" $changed) "$here/build.sh" "$mine/lib" "$mine/out" -w $flags || return 1
 	excuse=$(note "$1" survives)
-	hunt "$(note "$1" program)"
+	explorer=programs
+	program=$(note "$1" program)
+	broadcast=$(note "$1" broadcast)
+	[ -z "$broadcast" ] || explorer=broadcasts program=$broadcast
+	hunt "$program"
 	if [ -n "$found" ]; then
 		printf 'found     %-40s %s%s\n' "$1" "$found" "${excuse:+ THOUGH IT CANNOT BE}"
 		echo "$1" >>"$mine/found"

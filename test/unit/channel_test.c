@@ -25,10 +25,17 @@ struct holding {
 	bool closed, no_receivers; /* what must be */
 };
 
+/* A channel like an anycast one. */
+static duct_status make_channel(duct_channel **channel, size_t message_size, size_t capacity, const duct_options *options)
+{
+	return channel_new(channel,
+	    &(struct channel_plan){ .kind = "test", .message_size = message_size, .capacity = capacity, .options = options });
+}
+
 static void holding_new(struct holding *holding)
 {
 	*holding = (struct holding){ .handle_count = 1 };
-	CHECK_STATUS(channel_new(&holding->handles[0], "test", sizeof(int), 4, NULL), DUCT_OK);
+	CHECK_STATUS(make_channel(&holding->handles[0], sizeof(int), 4, NULL), DUCT_OK);
 	CHECK_STATUS(duct_sender_new(holding->handles[0], &holding->keeper), DUCT_OK);
 	duct_sender_close(holding->keeper);
 	holding->channel = duct_sender_channel(holding->keeper);
@@ -286,7 +293,7 @@ TEST(memory, is_one_block_a_channel_and_one_an_end, 5)
 		duct_sender *tx;
 		duct_receiver *rx;
 
-		CHECK_STATUS(channel_new(&channel, "test", size, capacity, options), DUCT_OK);
+		CHECK_STATUS(make_channel(&channel, size, capacity, options), DUCT_OK);
 		CHECK(shelf.allocations == 1 && lies_within(&shelf, 0, channel, sizeof *channel));
 		CHECK((uintptr_t)channel % CACHE_LINE == 0);
 		CHECK(lies_within(&shelf, 0, channel->name, strlen(given) + 1) && channel->name != given);
@@ -318,7 +325,7 @@ TEST(memory, that_an_end_does_not_get_changes_nothing, 5)
 	duct_sender *tx = NULL;
 	duct_receiver *rx = NULL;
 
-	CHECK_STATUS(channel_new(&channel, "test", 8, 8, DUCT_OPTIONS(.allocator = &allocator)), DUCT_OK);
+	CHECK_STATUS(make_channel(&channel, 8, 8, DUCT_OPTIONS(.allocator = &allocator)), DUCT_OK);
 	shelf.is_empty = true;
 	CHECK_STATUS(duct_sender_new(channel, &tx), DUCT_NOMEM);
 	CHECK_STATUS(duct_receiver_new(channel, &rx), DUCT_NOMEM);
@@ -336,7 +343,7 @@ TEST(memory, of_an_end_that_is_refused_is_released, 5)
 	duct_channel *channel;
 	duct_sender *tx = NULL;
 
-	CHECK_STATUS(channel_new(&channel, "test", 8, 8, DUCT_OPTIONS(.allocator = &allocator)), DUCT_OK);
+	CHECK_STATUS(make_channel(&channel, 8, 8, DUCT_OPTIONS(.allocator = &allocator)), DUCT_OK);
 	duct_channel_close(channel, 1);
 	CHECK_STATUS(duct_sender_new(channel, &tx), DUCT_CLOSED);
 	CHECK(tx == NULL && shelf.held == 1 && channel->references == 1);
@@ -352,8 +359,8 @@ TEST(name, is_copied, 5)
 	char given[] = "jobs";
 	duct_channel *channels[2];
 
-	CHECK_STATUS(channel_new(&channels[0], "test", 8, 8, DUCT_OPTIONS(.name = given)), DUCT_OK);
-	CHECK_STATUS(channel_new(&channels[1], "test", 8, 8, DUCT_OPTIONS(.name = "")), DUCT_OK);
+	CHECK_STATUS(make_channel(&channels[0], 8, 8, DUCT_OPTIONS(.name = given)), DUCT_OK);
+	CHECK_STATUS(make_channel(&channels[1], 8, 8, DUCT_OPTIONS(.name = "")), DUCT_OK);
 	given[0] = 'x';
 	CHECK(strcmp(duct_channel_name(channels[0]), "jobs") == 0);
 	CHECK(strcmp(duct_channel_name(channels[1]), "") == 0);
@@ -368,7 +375,7 @@ TEST(name, is_made_of_kind_and_number, 5)
 	char expected[2][64];
 
 	for (size_t i = 0; i < 2; i++) {
-		CHECK_STATUS(channel_new(&channels[i], "test", 8, 8, NULL), DUCT_OK);
+		CHECK_STATUS(make_channel(&channels[i], 8, 8, NULL), DUCT_OK);
 		snprintf(expected[i], sizeof expected[i], "test-%lu", (unsigned long)channels[i]->queue.id);
 		CHECK(strcmp(duct_channel_name(channels[i]), expected[i]) == 0);
 	}
@@ -382,9 +389,9 @@ TEST(options, reach_the_log, 5)
 {
 	duct_channel *plain, *quick;
 
-	CHECK_STATUS(channel_new(&plain, "test", 8, 8, NULL), DUCT_OK);
-	CHECK_STATUS(channel_new(&quick, "test", 8, 8, DUCT_OPTIONS(.log_interval = 5)), DUCT_OK);
-	CHECK(plain->queue.log == NULL && plain->log.interval == 1000000000);
+	CHECK_STATUS(make_channel(&plain, 8, 8, NULL), DUCT_OK);
+	CHECK_STATUS(make_channel(&quick, 8, 8, DUCT_OPTIONS(.log_interval = 5)), DUCT_OK);
+	CHECK(plain->hooks.log == NULL && plain->log.interval == 1000000000);
 	CHECK(quick->log.interval == 5 && quick->log.queue == &quick->queue);
 	CHECK(quick->log.channel == quick->name);
 	duct_channel_free(plain);
@@ -427,7 +434,7 @@ static duct_channel *pit_fill(struct pit *pit, duct_sender **tx, duct_receiver *
 	duct_channel *channel;
 
 	*pit = (struct pit){ .size = size };
-	CHECK_STATUS(channel_new(&channel, "test", size, PIT_CAPACITY, options), DUCT_OK);
+	CHECK_STATUS(make_channel(&channel, size, PIT_CAPACITY, options), DUCT_OK);
 	CHECK_STATUS(duct_sender_new(channel, tx), DUCT_OK);
 	CHECK_STATUS(duct_receiver_new(channel, rx), DUCT_OK);
 	for (; number < 3; number++)

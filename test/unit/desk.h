@@ -36,8 +36,8 @@ static inline void desk_init(struct desk *desk, size_t capacity)
 	desk->ring = memory_new(NULL, bytes);
 	CHECK(desk->ring != NULL);
 	CHECK(queue_init(&desk->queue, sizeof(uint64_t), capacity, desk->ring, NULL));
-	end_init(&desk->tx, &desk->queue, desk_end_left);
-	end_init(&desk->rx, &desk->queue, desk_end_left);
+	end_init(&desk->tx, &desk->queue, NULL, desk_end_left);
+	end_init(&desk->rx, &desk->queue, NULL, desk_end_left);
 }
 
 /* Everybody has left: no list, no lock and no pin is kept. */
@@ -102,7 +102,7 @@ static inline void desk_end_takes(struct desk *desk)
 	struct node *wakes = NULL;
 
 	queue_lock_both(&desk->queue);
-	queue_mark_takes_locked(&desk->queue);
+	queue_mark_takes_locked(&desk->queue, DUCT_CLOSED);
 	queue_stop_waits_locked(&desk->queue, &wakes);
 	queue_unlock_both(&desk->queue);
 	wakes_notify(wakes);

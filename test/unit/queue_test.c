@@ -94,8 +94,8 @@ TEST(end_unpin, destroys_with_the_last_reference, 5)
 	struct end end;
 
 	desk_init(&desk, 1);
-	end_init(&end, &desk.queue, count_destroyed);
-	CHECK(end.references == 1 && !end.closed && end.queue == &desk.queue);
+	end_init(&end, &desk.queue, NULL, count_destroyed);
+	CHECK(end.references == 1 && end.flags == 0 && end.queue == &desk.queue);
 	end_pin(&end);
 	end_pin(&end);
 	end_unpin(&end);
@@ -196,14 +196,14 @@ TEST(queue_fast, declines_what_is_not_plain, 5)
 
 	desk_init(&desk, 2);
 	CHECK(queue_put_fast(&desk.tx, &message));
-	atomic_store(&desk.tx.closed, true);
-	atomic_store(&desk.rx.closed, true);
+	atomic_store(&desk.tx.flags, END_CLOSED);
+	atomic_store(&desk.rx.flags, END_CLOSED);
 	CHECK(!queue_put_fast(&desk.tx, &message));
 	queue_unlock_put(&desk.queue);
 	CHECK(!queue_take_fast(&desk.rx, &message));
 	queue_unlock_take(&desk.queue);
-	atomic_store(&desk.tx.closed, false);
-	atomic_store(&desk.rx.closed, false);
+	atomic_store(&desk.tx.flags, 0);
+	atomic_store(&desk.rx.flags, 0);
 	queue_mark_puts_locked(&desk.queue, DUCT_NO_RECEIVERS);
 	CHECK(!queue_put_fast(&desk.tx, &message));
 	queue_unlock_put(&desk.queue);
@@ -469,7 +469,7 @@ TEST(queue_put_many, refused_serves_nobody, 5)
 		struct end other;
 
 		desk_init(&desk, capacities[i]);
-		end_init(&other, &desk.queue, desk_end_left);
+		end_init(&other, &desk.queue, NULL, desk_end_left);
 		sleeper_recv(&sleeper, &desk.rx);
 		desk_close(&other, true);
 		CHECK_STATUS(queue_put_many(&other, messages, 2, &moved), DUCT_CLOSED);
@@ -554,13 +554,13 @@ TEST(queue_take_many, drains_before_it_is_closed, 5)
 
 	desk_init(&desk, 2);
 	desk_fill(&desk);
-	queue_mark_takes_locked(&desk.queue);
+	queue_mark_takes_locked(&desk.queue, DUCT_CLOSED);
 	CHECK_STATUS(queue_take_many(&desk.rx, messages, 1, &moved), DUCT_OK);
 	CHECK(moved == 1 && messages[0] == 1);
 	end_mark_locked(&desk.rx);
 	CHECK_STATUS(queue_take_many(&desk.rx, messages, 1, &moved), DUCT_CLOSED);
 	CHECK(moved == 0 && queue_backlog(&desk.queue).len == 1);
-	atomic_store(&desk.rx.closed, false);
+	atomic_store(&desk.rx.flags, 0);
 	CHECK_STATUS(queue_take_many(&desk.rx, messages, 2, &moved), DUCT_OK);
 	CHECK(moved == 1 && messages[0] == 2);
 	CHECK_STATUS(queue_take_many(&desk.rx, messages, 2, &moved), DUCT_CLOSED);
@@ -591,11 +591,11 @@ TEST(queue_discard, lets_those_who_wait_move_up, 5)
 		sleeper_send(&sleepers[0], &desk.tx, 4);
 		sleeper_send(&sleepers[1], &desk.tx, 5);
 		end = end_of(&desk);
-		CHECK(queue_discard(&desk.queue, end, keeps ? thrown : NULL, SIZE_MAX) == 3);
+		CHECK(queue_discard(&desk.queue, end, keeps ? thrown : NULL, SIZE_MAX, NULL) == 3);
 		CHECK(sleeper_woke(&sleepers[0], DUCT_OK) && sleeper_woke(&sleepers[1], DUCT_OK));
 		for (uint64_t i = 0; i < 3; i++)
 			CHECK(thrown[i] == (keeps ? i + 1 : 0));
-		CHECK(queue_discard(&desk.queue, end, NULL, SIZE_MAX) == 0);
+		CHECK(queue_discard(&desk.queue, end, NULL, SIZE_MAX, NULL) == 0);
 		CHECK(queue_backlog(&desk.queue).len == 2);
 		desk_expect(&desk, 4);
 		desk_expect(&desk, 5);
@@ -617,7 +617,7 @@ TEST(queue_discard, stops_at_its_end, 5)
 			desk_expect(&desk, 1 + i);
 			CHECK_STATUS(desk_put(&desk, 4 + i), DUCT_OK);
 		}
-		CHECK(queue_discard(&desk.queue, end, NULL, SIZE_MAX) == (taken < 3 ? 3 - taken : 0));
+		CHECK(queue_discard(&desk.queue, end, NULL, SIZE_MAX, NULL) == (taken < 3 ? 3 - taken : 0));
 		CHECK(queue_backlog(&desk.queue).len == (taken < 3 ? taken : 3));
 		for (uint64_t i = taken < 3 ? 3 : taken; i < taken + 3; i++)
 			desk_expect(&desk, 1 + i);
@@ -634,11 +634,11 @@ TEST(queue_discard, works_by_handfuls_on_what_has_ended, 5)
 	desk_init(&desk, 3);
 	desk_fill(&desk);
 	queue_mark_puts_locked(&desk.queue, DUCT_CLOSED);
-	queue_mark_takes_locked(&desk.queue);
+	queue_mark_takes_locked(&desk.queue, DUCT_CLOSED);
 	end = end_of(&desk);
-	CHECK(queue_discard(&desk.queue, end, NULL, 2) == 2);
-	CHECK(queue_discard(&desk.queue, end, NULL, 2) == 1);
-	CHECK(queue_discard(&desk.queue, end, NULL, 2) == 0 && queue_backlog(&desk.queue).len == 0);
+	CHECK(queue_discard(&desk.queue, end, NULL, 2, NULL) == 2);
+	CHECK(queue_discard(&desk.queue, end, NULL, 2, NULL) == 1);
+	CHECK(queue_discard(&desk.queue, end, NULL, 2, NULL) == 0 && queue_backlog(&desk.queue).len == 0);
 	desk_fini(&desk);
 }
 
@@ -650,7 +650,7 @@ TEST(queue_discard, at_capacity_0_leaves_those_who_wait, 5)
 
 	desk_init(&desk, 0);
 	sleeper_send(&sleeper, &desk.tx, 4);
-	CHECK(queue_discard(&desk.queue, end_of(&desk), NULL, SIZE_MAX) == 0);
+	CHECK(queue_discard(&desk.queue, end_of(&desk), NULL, SIZE_MAX, NULL) == 0);
 	CHECK(sleeper_sleeps(&sleeper));
 	desk_expect(&desk, 4);
 	desk_fini(&desk);
@@ -695,11 +695,11 @@ TEST(end_stop_waits_locked, ends_only_its_own_waits, 5)
 		struct end other;
 
 		desk_init(&desk, 0);
-		end_init(&other, &desk.queue, desk_end_left);
+		end_init(&other, &desk.queue, NULL, desk_end_left);
 		for (size_t i = 0; i < IN_LINE; i++)
 			sleeper_send(&sleepers[i], mine >> i & 1 ? &desk.tx : &other, i);
 		desk_close(&desk.tx, true);
-		CHECK(desk.tx.closed && !other.closed);
+		CHECK(desk.tx.flags == END_CLOSED && other.flags == 0);
 		for (size_t i = 0; i < IN_LINE; i++) {
 			if (mine >> i & 1) {
 				CHECK(sleeper_woke(&sleepers[i], DUCT_CLOSED));
@@ -757,7 +757,7 @@ TEST(queue_stop_waits_locked, ends_all_waits_of_senders, 5)
 	struct end other;
 
 	desk_init(&desk, 1);
-	end_init(&other, &desk.queue, desk_end_left);
+	end_init(&other, &desk.queue, NULL, desk_end_left);
 	desk_fill(&desk);
 	sleeper_send(&sleepers[0], &desk.tx, 2);
 	sleeper_send(&sleepers[1], &other, 3);
@@ -801,7 +801,7 @@ TEST(queue_stop_waits_locked, stops_what_is_marked, 5)
 	desk_end_puts(&desk, DUCT_CLOSED);
 	CHECK(sleeper_sleeps(&receiver));
 	queue_lock_both(&desk.queue);
-	queue_mark_takes_locked(&desk.queue);
+	queue_mark_takes_locked(&desk.queue, DUCT_CLOSED);
 	CHECK(sleeper_sleeps(&receiver));
 	queue_stop_waits_locked(&desk.queue, &wakes);
 	queue_unlock_both(&desk.queue);
@@ -846,7 +846,7 @@ static void set_up(struct desk *desk, struct sleeper *partner, const struct stat
 		CHECK_STATUS(desk_put(desk, i), DUCT_OK);
 	atomic_store(&desk->queue.put.at.ended, state->puts_ended);
 	atomic_store(&desk->queue.take.at.ended, state->takes_ended ? DUCT_CLOSED : DUCT_OK);
-	atomic_store(state->is_send ? &desk->tx.closed : &desk->rx.closed, state->end_closed);
+	atomic_store(state->is_send ? &desk->tx.flags : &desk->rx.flags, state->end_closed ? END_CLOSED : 0);
 	if (state->partner == 0)
 		return;
 	sleeper_stand(partner, state->is_send ? &desk->rx : &desk->tx, !state->is_send, 60, state->partner == 3);

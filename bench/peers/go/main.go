@@ -48,6 +48,13 @@ var scenarios = []scenario{
 	{"S7", pingPong},
 	{"S8", alone},
 	{"S9", selectOfFour},
+	{"S10-to1", func(r *run) { toEach[uint64](r, 1) }},
+	{"S10", func(r *run) { toEach[uint64](r, 4) }},
+	{"S10-to16", func(r *run) { toEach[uint64](r, 16) }},
+	{"S10-to64", func(r *run) { toEach[uint64](r, 64) }},
+	{"S10-256", func(r *run) { toEach[[256]byte](r, 4) }},
+	{"S10-box", func(r *run) { boxToEach(r, 4) }},
+	{"S10-to64-box", func(r *run) { boxToEach(r, 64) }},
 	{"S11", func(r *run) { manyToMany[uint64](r, 16, 16, 1024) }},
 	{"S1-1", func(r *run) { manyToMany[[1]byte](r, 1, 1, 1024) }},
 	{"S1-64", func(r *run) { manyToMany[[64]byte](r, 1, 1, 1024) }},
@@ -73,16 +80,16 @@ func processorTime() time.Duration {
 
 // Does one scenario; the program ends if a message was lost or changed.
 func measure(what scenario, duration time.Duration, timed bool) result {
-	r := &run{duration: duration, timed: timed}
+	r := &run{duration: duration, timed: timed, copies: 1}
 	what.run(r)
 	sent, received := total(r.senders), total(r.receivers)
-	if sent.sum != received.sum || sent.messages != received.messages {
+	if sent.sum*r.copies != received.sum || sent.messages*r.copies != received.messages {
 		fail(fmt.Sprintf("%s: sent %d (sum %d), received %d (sum %d)", what.name, sent.messages, sent.sum,
 			received.messages, received.sum))
 	}
-	said := result{Channel: "go", Scenario: what.name, Messages: received.messages, Seconds: r.wall.Seconds(),
-		Ns:    float64(r.wall.Nanoseconds()) / float64(received.messages),
-		CPUNs: float64(r.processor.Nanoseconds()) / float64(received.messages), Receivers: r.counts(r.receivers),
+	said := result{Channel: "go", Scenario: what.name, Messages: sent.messages, Seconds: r.wall.Seconds(),
+		Ns:    float64(r.wall.Nanoseconds()) / float64(sent.messages),
+		CPUNs: float64(r.processor.Nanoseconds()) / float64(sent.messages), Receivers: r.counts(r.receivers),
 		Senders: r.counts(r.senders)}
 	if timed {
 		send, receive := float64(sent.longest.Nanoseconds())/1000, float64(received.longest.Nanoseconds())/1000

@@ -26,6 +26,7 @@ type run struct {
 	duration           time.Duration
 	timed              bool
 	alike              bool        // who sent or received how many says nothing
+	copies             uint64      // received of each message
 	stop               atomic.Bool // tells the senders
 	wall, processor    time.Duration
 	senders, receivers []account
@@ -357,4 +358,134 @@ func receiveFromTwo(r *run, common, own <-chan uint64) account {
 		mine.messages++
 		mine.sum += message
 	}
+}
+
+// ---- Everybody gets everything -----------------------------------------------------------------------------------------
+
+// Memory that is shared by all who receive a message.  The last of them gives it back to a pool: new memory would be cleared,
+// which takes longer than all the rest.
+type box struct {
+	references atomic.Int32
+	bytes      [65536]byte
+}
+
+var boxes = sync.Pool{New: func() any { return new(box) }}
+
+func packBox(number uint64, receivers int) *box {
+	made := boxes.Get().(*box)
+
+	made.references.Store(int32(receivers))
+	binary.LittleEndian.PutUint64(made.bytes[:], number)
+	return made
+}
+
+func openBox(received *box) uint64 {
+	number := binary.LittleEndian.Uint64(received.bytes[:])
+
+	if received.references.Add(-1) == 0 {
+		boxes.Put(received)
+	}
+	return number
+}
+
+// One for each receiver.
+func channels[T any](receivers int) []chan T {
+	all := make([]chan T, receivers)
+
+	for i := range all {
+		all[i] = make(chan T, 1024)
+	}
+	return all
+}
+
+func sendToEach[T any](channels []chan T, message T) {
+	for _, channel := range channels {
+		channel <- message
+	}
+}
+
+// The numbers come one after the other.
+func (mine *account) addNext(number uint64) {
+	mine.messages++
+	mine.sum += number
+	if number != mine.messages {
+		fail("a message came twice, too early or not at all")
+	}
+}
+
+func toEach[T any](r *run, receivers int) {
+	all := channels[T](receivers)
+
+	r.raceToEach(receivers, func() account {
+		var mine account
+		var message T
+
+		for !r.stop.Load() {
+			mine.messages++
+			mine.sum += write(&message, mine.messages)
+			begin := r.now()
+			sendToEach(all, message)
+			r.noteIfTimed(&mine, begin)
+		}
+		return mine
+	}, func(number int) account {
+		var mine account
+
+		for {
+			begin := r.now()
+			message := <-all[number]
+			r.noteIfTimed(&mine, begin)
+			got := read(&message)
+			if got == 0 {
+				return mine
+			}
+			mine.addNext(got)
+		}
+	}, func() {
+		var end T
+
+		sendToEach(all, end)
+	})
+}
+
+func boxToEach(r *run, receivers int) {
+	all := channels[*box](receivers)
+
+	r.raceToEach(receivers, func() account {
+		var mine account
+
+		for !r.stop.Load() {
+			mine.messages++
+			mine.sum += mine.messages
+			message := packBox(mine.messages, receivers)
+			begin := r.now()
+			sendToEach(all, message)
+			r.noteIfTimed(&mine, begin)
+		}
+		return mine
+	}, func(number int) account {
+		var mine account
+
+		for {
+			begin := r.now()
+			message := <-all[number]
+			r.noteIfTimed(&mine, begin)
+			if message == nil {
+				return mine
+			}
+			mine.addNext(openBox(message))
+		}
+	}, func() { sendToEach(all, nil) })
+}
+
+// One sender, and so many receivers that each get what it sends.
+func (r *run) raceToEach(count int, send func() account, receive func(number int) account, finish func()) {
+	var receivers []func() account
+
+	r.copies = uint64(count)
+	for i := 0; i < count; i++ {
+		number := i
+		receivers = append(receivers, func() account { return receive(number) })
+	}
+	r.race(repeat(1, send), receivers, finish)
 }

@@ -54,6 +54,22 @@ macro_rules! many_receivers {
 	};
 }
 
+/// What one can do that is to many as a loop over one for each.
+#[allow(unused_macros)]
+macro_rules! each_receiver {
+	($channel:ident, $name:expr) => {
+		vec![
+			task!($channel, $name, "S10-to1", to_each::<$channel, u64>(1)),
+			task!($channel, $name, "S10", to_each::<$channel, u64>(4)),
+			task!($channel, $name, "S10-to16", to_each::<$channel, u64>(16)),
+			task!($channel, $name, "S10-to64", to_each::<$channel, u64>(64)),
+			task!($channel, $name, "S10-256", to_each::<$channel, [u8; 256]>(4)),
+			task!($channel, $name, "S10-box", parcels_to_each::<$channel>(4)),
+			task!($channel, $name, "S10-to64-box", parcels_to_each::<$channel>(64)),
+		]
+	};
+}
+
 pub fn tasks() -> Vec<Task> {
 	#[allow(unused_mut)] // where there is only the standard library
 	let mut all = one_receiver!(Standard, "std");
@@ -62,6 +78,7 @@ pub fn tasks() -> Vec<Task> {
 	{
 		all.extend(one_receiver!(Crossbeam, "crossbeam"));
 		all.extend(many_receivers!(Crossbeam, "crossbeam"));
+		all.extend(each_receiver!(Crossbeam, "crossbeam"));
 	}
 	#[cfg(feature = "flume")]
 	{
@@ -77,7 +94,7 @@ const ENDED: &str = "the other side is gone before the end";
 
 pub struct Standard;
 
-impl<M: Message> Channel<M> for Standard {
+impl<M: Send + 'static> Channel<M> for Standard {
 	type Sender = mpsc::SyncSender<M>;
 	type Receiver = mpsc::Receiver<M>;
 
@@ -98,7 +115,7 @@ impl<M: Message> Channel<M> for Standard {
 pub struct Crossbeam;
 
 #[cfg(feature = "crossbeam-channel")]
-impl<M: Message> Channel<M> for Crossbeam {
+impl<M: Send + 'static> Channel<M> for Crossbeam {
 	type Sender = crossbeam_channel::Sender<M>;
 	type Receiver = crossbeam_channel::Receiver<M>;
 
@@ -137,7 +154,7 @@ impl<M: Message> Select<M> for Crossbeam {
 pub struct Flume;
 
 #[cfg(feature = "flume")]
-impl<M: Message> Channel<M> for Flume {
+impl<M: Send + 'static> Channel<M> for Flume {
 	type Sender = flume::Sender<M>;
 	type Receiver = flume::Receiver<M>;
 

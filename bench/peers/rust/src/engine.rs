@@ -13,7 +13,7 @@ use std::sync::{Arc, Barrier};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-pub trait Channel<M: Message>: 'static {
+pub trait Channel<M>: 'static {
 	type Sender: Send + Clone + 'static;
 	type Receiver: Send + 'static;
 
@@ -39,7 +39,8 @@ pub struct Report {
 	pub receivers: Vec<u64>, // how many each got; empty where that says nothing
 	pub senders: Vec<u64>,
 	pub longest: Option<(Duration, Duration)>, // a single send and receive
-	pub lost: Option<u64>,
+	pub lost: Option<u64>,                     // of all copies
+	pub copies: u64,                           // messages, each for each of its receivers
 }
 
 // ---- Messages -----------------------------------------------------------------------------------------------------------
@@ -84,6 +85,59 @@ impl<const SIZE: usize> Message for [u8; SIZE] {
 		}
 		number.copy_from_slice(&self[..8]);
 		u64::from_ne_bytes(number) + u64::from(self[SIZE - 1])
+	}
+}
+
+/// What goes to each of several receivers: a message, or a parcel.
+#[allow(dead_code)] // where there is only the standard library
+pub trait Cargo: Clone + Send + Sync + 'static {
+	fn pack(number: u64) -> Self;
+	fn number(&self) -> u64;
+}
+
+impl<M: Message + Sync> Cargo for M {
+	fn pack(number: u64) -> M {
+		let mut message = M::END;
+
+		message.put(number);
+		message
+	}
+	fn number(&self) -> u64 {
+		self.get()
+	}
+}
+
+/// Memory that its receivers share.  Nothing is written to it but the number.
+#[derive(Clone)]
+pub struct Parcel(Arc<Vec<u8>>);
+
+impl Cargo for Parcel {
+	fn pack(number: u64) -> Parcel {
+		let mut memory = Vec::with_capacity(65536);
+
+		memory.extend_from_slice(&number.to_ne_bytes());
+		Parcel(Arc::new(memory))
+	}
+	fn number(&self) -> u64 {
+		let mut number = [0; 8];
+
+		number.copy_from_slice(&self.0[..8]);
+		u64::from_ne_bytes(number)
+	}
+}
+
+/// The C library would give freed parcels back to the system and get them again, which costs ten times what else a message
+/// does.  A long-lived program would not let it.
+#[allow(dead_code)]
+pub fn keep_memory() {
+	#[cfg(target_env = "gnu")]
+	{
+		extern "C" {
+			fn mallopt(what: c_int, value: c_int) -> c_int;
+		}
+		const M_TRIM_THRESHOLD: c_int = -1;
+
+		assert_eq!(unsafe { mallopt(M_TRIM_THRESHOLD, c_int::MAX) }, 1);
 	}
 }
 
@@ -214,17 +268,22 @@ fn finish<const TIMED: bool>(
 }
 
 pub fn report<const TIMED: bool>(sent: &[Account], received: &[Account], wall: Duration, processor: Duration) -> Report {
+	compare(&Account::total(sent), &Account::total(received));
+	make_report::<TIMED>(sent, received, wall, processor)
+}
+
+fn compare(sent: &Account, received: &Account) {
+	if (sent.messages, sent.sum) != (received.messages, received.sum) {
+		crate::fail(&format!("sent {} messages, received {}", sent.messages, received.messages));
+	}
+}
+
+fn make_report<const TIMED: bool>(sent: &[Account], received: &[Account], wall: Duration, processor: Duration) -> Report {
 	let (all_sent, all_received) = (Account::total(sent), Account::total(received));
 	let counts = |accounts: &[Account]| accounts.iter().map(|one| one.messages).collect();
 
-	if (all_sent.messages, all_sent.sum) != (all_received.messages, all_received.sum) {
-		crate::fail(&format!(
-			"sent {} messages, received {}",
-			all_sent.messages, all_received.messages
-		));
-	}
 	Report {
-		messages: all_received.messages,
+		messages: all_sent.messages,
 		wall,
 		processor,
 		receivers: counts(received),
@@ -235,6 +294,7 @@ pub fn report<const TIMED: bool>(sent: &[Account], received: &[Account], wall: D
 			None
 		},
 		lost: None,
+		copies: all_received.messages,
 	}
 }
 
@@ -445,4 +505,70 @@ where
 	let send_ends = || senders.iter().for_each(|sender| C::send(sender, 0));
 
 	without_counts(finish::<TIMED>(&race, plan, vec![sending], send_ends, receiving))
+}
+
+// ---- Everybody gets everything ------------------------------------------------------------------------------------------
+
+/// The numbers come one after the other, until the end.
+#[allow(dead_code)]
+fn receive_sequence<T: Cargo, const TIMED: bool>(receive: impl Fn() -> T) -> Account {
+	let mut mine = Account::default();
+
+	loop {
+		match mine.time::<_, TIMED>(&receive).number() {
+			0 => return mine,
+			number => mine.add(number),
+		}
+		if mine.messages * (mine.messages + 1) / 2 != mine.sum {
+			crate::fail("a message came twice, too early or not at all");
+		}
+	}
+}
+
+#[allow(dead_code)]
+fn send_to_each<C: Channel<T>, T: Cargo>(senders: &[C::Sender], message: T) {
+	let (last, others) = senders.split_last().expect("no receivers");
+
+	for one in others {
+		C::send(one, message.clone());
+	}
+	C::send(last, message);
+}
+
+/// One sender, and a channel for each receiver.
+#[allow(dead_code)]
+pub fn to_each<C: Channel<T>, T: Cargo, const TIMED: bool>(plan: &Plan, receivers: usize) -> Report {
+	let (senders, receivers): (Vec<_>, Vec<_>) = (0..receivers).map(|_| C::new(1024)).unzip();
+	let race = Race::new(receivers.len() + 1);
+	let ends = senders.clone();
+	let receiving = receivers
+		.into_iter()
+		.map(|receiver| race.start(move |_| receive_sequence::<T, TIMED>(|| C::receive(&receiver))))
+		.collect();
+	let sending = race.start(move |race| {
+		let mut mine = Account::default();
+
+		while race.goes_on() {
+			let message = T::pack(mine.messages + 1);
+
+			mine.add(mine.messages + 1);
+			mine.time::<_, TIMED>(|| send_to_each::<C, T>(&senders, message));
+		}
+		mine
+	});
+	let ((sent, received), wall, processor) = race.run(plan, || {
+		let sent = join(vec![sending]);
+
+		send_to_each::<C, T>(&ends, T::pack(0));
+		(sent, join(receiving))
+	});
+
+	received.iter().for_each(|one| compare(&sent[0], one));
+	make_report::<TIMED>(&sent, &received, wall, processor)
+}
+
+#[allow(dead_code)]
+pub fn parcels_to_each<C: Channel<Parcel>, const TIMED: bool>(plan: &Plan, receivers: usize) -> Report {
+	keep_memory();
+	to_each::<C, Parcel, TIMED>(plan, receivers)
 }

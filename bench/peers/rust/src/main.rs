@@ -69,7 +69,7 @@ fn say(task: &Task, report: &Report) {
 		);
 	}
 	if let Some(lost) = report.lost {
-		print!(", \"lost\": {}", lost);
+		print!(", \"copies\": {}, \"lost\": {}", report.copies, lost);
 	}
 	println!("}}");
 }

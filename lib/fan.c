@@ -1,0 +1,846 @@
+/*
+ * SPDX-License-Identifier: MIT
+ * SPDX-FileCopyrightText: The Duct authors
+ *
+ * A fan: publishing, the scout, joining and leaving.  fan.h tells how it works.
+ */
+#include "fan.h"
+
+#include "memory.h"
+
+#include <assert.h>
+
+/* ---- The scout ------------------------------------------------------------------------------------------------- */
+
+static void pump(struct waiter *scout);
+
+/* With the publish lock: waits at a full ring for the next take; false if it is not full any more. */
+static bool send_scout_locked(struct fan *fan, struct member *member)
+{
+	struct queue *queue = &member->queue;
+	bool full;
+
+	if (fan->scouting)
+		return true;
+	queue_lock_take_too(queue);
+	full = !ring_has_room(&queue->ring, &queue->put.at);
+	if (full) {
+		fan->scouting = true;
+		fan->owner.keep(fan->channel);
+		waiter_init_call(&fan->scout, pump);
+		side_append(&queue->take, &fan->scout.first);
+	}
+	queue_unlock_take_too(queue);
+	return full;
+}
+
+/* With the publish lock: whether a message can go to all members, and so many more before it. */
+static bool has_room_locked(const struct fan *fan, size_t before)
+{
+	if (fan->receivers == 0 && fan->unheard == DUCT_UNHEARD_WAIT)
+		return false;
+	for (const struct member *member = fan->blocking > 0 ? fan->first : NULL; member != NULL; member = member->next)
+		if (member->overflow == DUCT_BLOCK &&
+		    !ring_has_room_for(&member->queue.ring, &member->queue.put.at, before + 1))
+			return false;
+	return true;
+}
+
+/* With the publish lock: whether a message can go to all members; if not, the scout is out. */
+static bool admits_locked(struct fan *fan)
+{
+	if (fan->receivers == 0 && fan->unheard == DUCT_UNHEARD_WAIT)
+		return false;
+	if (fan->blocking == 0)
+		return true;
+	for (struct member *member = fan->first; member != NULL; member = member->next) {
+		if (member->overflow != DUCT_BLOCK)
+			continue;
+		while (!ring_has_room(&member->queue.ring, &member->queue.put.at))
+			if (send_scout_locked(fan, member))
+				return false;
+	}
+	return true;
+}
+
+/* ---- One message, or a batch, to all members ------------------------------------------------------------------- */
+
+/* What is published.  The first who stores a message gets the sender's, the others get copies, if there is a hook for it. */
+struct publication {
+	const struct ring *ring; /* for the sizes */
+	const void *messages;
+	size_t count;      /* 1 if there are hooks */
+	struct tray *tray; /* NULL: no hooks, no receipt */
+	bool has_copies;
+	bool used; /* the sender's message */
+	size_t delivered, lost;
+	struct node **wakes;
+};
+
+static const void *instance(const struct publication *publication, size_t i)
+{
+	const struct tray *tray = publication->tray;
+
+	if (publication->has_copies && publication->used)
+		return tray_item(tray, tray->copies - 1);
+	return ring_nth(publication->ring, publication->messages, i);
+}
+
+static void use_instance(struct publication *publication)
+{
+	if (publication->has_copies && publication->used)
+		publication->tray->copies--;
+	publication->used = true;
+}
+
+/* Where a message goes that is lost: on to the tray, or nowhere. */
+static void *place_for_lost(const struct publication *publication)
+{
+	struct tray *tray = publication->tray;
+
+	return tray != NULL && tray->hooks->drop != NULL ? tray_lose(tray) : NULL;
+}
+
+static void lose_message(struct publication *publication, size_t i)
+{
+	void *place = place_for_lost(publication);
+
+	if (place != NULL)
+		ring_copy(publication->ring, place, ring_nth(publication->ring, publication->messages, i));
+}
+
+static struct member *member_of_loss(struct loss *loss)
+{
+	return (struct member *)(void *)((unsigned char *)loss - offsetof(struct member, loss));
+}
+
+static void tell_loss(struct loss *loss)
+{
+	struct member *member = member_of_loss(loss);
+	uint64_t lost;
+
+	queue_lock_put(&member->queue);
+	lost = member->lost - member->lost_logged;
+	member->lost_logged = member->lost;
+	queue_unlock_put(&member->queue);
+	log_tell_of(&member->log, DUCT_LOG_LOST, member->name, lost);
+	queue_lock_put(&member->queue);
+	member->telling = false;
+	queue_unlock_put(&member->queue);
+	end_unpin(&member->end);
+}
+
+static void tell_cut(struct loss *cut)
+{
+	struct member *member = (struct member *)(void *)((unsigned char *)cut - offsetof(struct member, cut));
+	uint64_t lost;
+
+	queue_lock_put(&member->queue);
+	lost = member->lost - member->lost_logged;
+	member->lost_logged = member->lost;
+	queue_unlock_put(&member->queue);
+	log_tell_of(&member->log, DUCT_LOG_CUT_OFF, member->name, lost);
+	end_unpin(&member->end);
+}
+
+static void add_loss(struct tray *tray, struct member *member, struct loss *loss, void (*tell)(struct loss *loss))
+{
+	end_pin(&member->end);
+	loss->tell = tell;
+	loss->next = tray->losses;
+	tray->losses = loss;
+}
+
+/* The log hears of it with what else this call has to do without a lock, at most so often. */
+static void log_loss_locked(struct tray *tray, struct member *member)
+{
+	uint64_t suppressed;
+
+	if (tray == NULL || tray->hooks->log == NULL || member->quiet || member->telling)
+		return;
+	if (!log_admit_locked(&member->log, tray->now, &suppressed))
+		return;
+	member->telling = true;
+	add_loss(tray, member, &member->loss, tell_loss);
+}
+
+/* With the publish lock and the member's take lock. */
+static void count_loss_locked(struct member *member, struct publication *publication, size_t count)
+{
+	member->lost += count;
+	if (!member->hidden)
+		publication->lost += count;
+	if (member->tell_lag)
+		store_relaxed(&member->end.flags, load_relaxed(&member->end.flags) | END_LAGGED);
+}
+
+/* Takes up to that many of the oldest messages out of a member's ring; they are lost. */
+static void displace(struct member *member, struct publication *publication, size_t most)
+{
+	struct queue *queue = &member->queue;
+	size_t displaced = 0;
+
+	queue_lock_take_too(queue);
+	while (displaced < most && ring_has_message(&queue->ring, &queue->take.at)) {
+		ring_take_many(&queue->ring, &queue->take.at, place_for_lost(publication), 1);
+		displaced++;
+	}
+	if (displaced > 0)
+		count_loss_locked(member, publication, displaced);
+	queue_unlock_take_too(queue);
+	if (displaced > 0 && member->overflow != DUCT_LATEST_ONLY)
+		log_loss_locked(publication->tray, member);
+}
+
+/* This message does not go to the member. */
+static void lose_newest(struct member *member, struct publication *publication, size_t i)
+{
+	queue_lock_take_too(&member->queue);
+	count_loss_locked(member, publication, 1);
+	queue_unlock_take_too(&member->queue);
+	if (!publication->has_copies)
+		lose_message(publication, i);
+}
+
+static void cut_off_locked(struct member *member, struct publication *publication)
+{
+	struct fan *fan = member->fan;
+	const bool locked = queue_lock_take_also(fan->gate);
+
+	atomic_store(&member->cut_off, true);
+	if (publication->tray != NULL && publication->tray->hooks->log != NULL && !member->quiet)
+		add_loss(publication->tray, member, &member->cut, tell_cut);
+	(void)fan_leave_locked(member, DUCT_CLOSED, publication->wakes);
+	if (locked)
+		queue_unlock_take_also(fan->gate);
+}
+
+/* A full ring: false if the message does not go in. */
+static bool make_room(struct member *member, struct publication *publication, size_t i)
+{
+	assert(member->overflow != DUCT_BLOCK); /* which was found to have room */
+	switch (member->overflow) {
+	case DUCT_DROP_OLDEST:
+	case DUCT_LATEST_ONLY:
+		displace(member, publication, 1);
+		return true;
+	case DUCT_CUT_OFF:
+		lose_newest(member, publication, i);
+		cut_off_locked(member, publication);
+		return false;
+	default:
+		lose_newest(member, publication, i);
+		log_loss_locked(publication->tray, member);
+		return false;
+	}
+}
+
+/* To a waiting receiver, or into the ring; false if it is lost. */
+static bool give(struct member *member, struct publication *publication, size_t i)
+{
+	struct queue *queue = &member->queue;
+	struct node *receiver;
+
+	if (load_relaxed(&queue->put.waiting) != NULL &&
+	    (receiver = side_claim_first(&queue->put, publication->wakes)) != NULL) {
+		assert(ring_has_room(&queue->ring, &queue->put.at));
+		ring_copy(&queue->ring, receiver->message, instance(publication, i));
+		wakes_add(publication->wakes, receiver, DUCT_OK);
+	} else {
+		if (member->overflow == DUCT_LATEST_ONLY && queue->ring.capacity > 1)
+			displace(member, publication, SIZE_MAX);
+		if (!ring_put(&queue->ring, &queue->put.at, instance(publication, i))) {
+			if (!make_room(member, publication, i))
+				return false;
+			(void)ring_put(&queue->ring, &queue->put.at, instance(publication, i));
+		}
+	}
+	use_instance(publication);
+	return true;
+}
+
+/* What nearly always happens with one message, if there are no copies. */
+static inline bool give_fast(struct member *member, struct publication *publication)
+{
+	struct queue *queue = &member->queue;
+
+	if (unlikely(publication->tray != NULL || publication->count != 1 || load_relaxed(&queue->put.waiting) != NULL ||
+		     member->overflow == DUCT_LATEST_ONLY || !ring_put(&queue->ring, &queue->put.at, publication->messages)))
+		return false;
+	member->sent++;
+	publication->delivered += !member->hidden;
+	return true;
+}
+
+/* All of a batch to one member. */
+static void give_all(struct member *member, struct publication *publication)
+{
+	struct queue *queue = &member->queue;
+	size_t done = 0, given = 0;
+
+	member->sent += publication->count;
+	if (publication->count > 1 && load_relaxed(&queue->put.waiting) == NULL && member->overflow != DUCT_LATEST_ONLY)
+		given = done = ring_put_many(&queue->ring, &queue->put.at, publication->messages, publication->count);
+	for (; done < publication->count; done++) {
+		if (!member->joined)
+			member->sent--; /* cut off before */
+		else
+			given += give(member, publication, done);
+	}
+	if (!member->hidden)
+		publication->delivered += given;
+}
+
+/* ---- The history ----------------------------------------------------------------------------------------------- */
+
+/* Messages that have hooks need a new box for each, whose hooks run without a lock; others are overwritten where they are. */
+static bool keeps_owned(const struct fan *fan)
+{
+	return fan->hooks->drop != NULL || fan->hooks->copy != NULL;
+}
+
+static void keep_latest(struct fan *fan, struct publication *publication, size_t i)
+{
+	struct history *history = &fan->history;
+	duct_box **box = &history->kept[history->next];
+
+	if (keeps_owned(fan)) {
+		publication->tray->outdated = *box;
+		*box = publication->tray->keepsake;
+		publication->tray->keepsake = NULL;
+	}
+	ring_copy(publication->ring, duct_box_data(*box), instance(publication, i));
+	use_instance(publication);
+	history->next = history->next + 1 < history->most ? history->next + 1 : 0;
+	history->len += history->len < history->most;
+}
+
+static void keep_last(struct fan *fan, struct publication *publication)
+{
+	const size_t most = fan->history.most, count = publication->count;
+
+	for (size_t i = count > most ? count - most : 0; i < count; i++)
+		keep_latest(fan, publication, i);
+}
+
+/* Number i of those that are kept, the oldest first. */
+static duct_box **history_nth(const struct history *history, size_t i)
+{
+	return &history->kept[(history->next + history->most - history->len + i) % history->most];
+}
+
+static void history_free(struct fan *fan, struct history *history)
+{
+	for (size_t i = 0; i < history->most; i++)
+		duct_box_free(history->kept[i]);
+	if (history->kept != NULL)
+		memory_free(fan->hooks->allocator, history->kept);
+	*history = (struct history){ 0 };
+}
+
+/* Places for that many messages. */
+static bool history_make(struct fan *fan, struct history *history, size_t most)
+{
+	const struct hooks *hooks = fan->hooks;
+
+	*history = (struct history){ 0 };
+	if (most == 0)
+		return true;
+	if (most > SIZE_MAX / sizeof(duct_box *) ||
+	    (history->kept = memory_new(hooks->allocator, most * sizeof(duct_box *))) == NULL)
+		return false;
+	while (history->most < most) {
+		duct_box *box = keeps_owned(fan) ? NULL : box_new(hooks->allocator, hooks->size, NULL, NULL);
+
+		if (box == NULL && !keeps_owned(fan)) {
+			history_free(fan, history);
+			return false;
+		}
+		history->kept[history->most++] = box;
+	}
+	return true;
+}
+
+/* Moves the newest messages over, and gives the other's empty places for them. */
+static void history_move(struct history *to, struct history *from)
+{
+	const size_t count = from->len < to->most ? from->len : to->most;
+
+	for (size_t i = 0; i < count; i++) {
+		duct_box **old = history_nth(from, from->len - count + i), *box = *old;
+
+		*old = to->kept[i];
+		to->kept[i] = box;
+	}
+	to->len = count;
+	to->next = count < to->most ? count : 0;
+}
+
+duct_status fan_set_replay(struct fan *fan, size_t count)
+{
+	struct history history, old;
+
+	if (!history_make(fan, &history, count))
+		return DUCT_NOMEM;
+	queue_lock_put(fan->gate);
+	old = fan->history;
+	if (old.len > 0)
+		history_move(&history, &old);
+	fan->history = history;
+	queue_unlock_put(fan->gate);
+	history_free(fan, &old);
+	return DUCT_OK;
+}
+
+size_t fan_replay(struct fan *fan)
+{
+	size_t most;
+
+	queue_lock_put(fan->gate);
+	most = fan->history.most;
+	queue_unlock_put(fan->gate);
+	return most;
+}
+
+void fan_drop_forgotten(struct fan *fan)
+{
+	struct history forgotten;
+
+	queue_lock_put(fan->gate);
+	forgotten = fan->forgotten;
+	fan->forgotten = (struct history){ 0 };
+	queue_unlock_put(fan->gate);
+	history_free(fan, &forgotten);
+}
+
+/* ---- Publishing ------------------------------------------------------------------------------------------------ */
+
+/* Room on a tray for what rings displace that hold more than they may. */
+static size_t surplus(const struct fan *fan)
+{
+	size_t sum = 0;
+
+	for (const struct member *member = fan->first; member != NULL; member = member->next)
+		if (member->overflow == DUCT_LATEST_ONLY && member->queue.ring.capacity > 1)
+			sum += member->queue.ring.capacity;
+	return sum;
+}
+
+/* Whether the operation brings what hooks need for a message to all members. */
+static bool is_equipped(const struct fan *fan, const struct op *op)
+{
+	const bool keeps = fan->history.most > 0;
+	size_t instances = fan->members + keeps, copies = 0, room = 0;
+
+	if (!fan->outlet.has_hooks)
+		return true;
+	if (fan->hooks->copy != NULL && instances > 1)
+		room = copies = instances - 1;
+	if (fan->hooks->drop != NULL)
+		room = instances + 1 + surplus(fan);
+	return tray_has(op->tray, copies, room, keeps && keeps_owned(fan));
+}
+
+/* For spinning threads, which see by it that messages move (spin.c). */
+static void show_progress(const struct fan *fan, size_t count)
+{
+	struct cursor *put = &fan->gate->put.at, *take = &fan->gate->take.at;
+
+	store_release(&put->position, load_relaxed(&put->position) + 2 * count);
+	store_release(&take->position, load_relaxed(&take->position) + 2 * count);
+}
+
+/* With the publish lock, admitted and equipped. */
+static void publish_locked(struct fan *fan, const struct op *op, size_t count, struct node **wakes)
+{
+	struct publication publication = { .ring = &fan->gate->ring,
+		.messages = op->message,
+		.count = count,
+		.tray = op->tray,
+		.has_copies = fan->hooks->copy != NULL,
+		.wakes = wakes };
+	const bool nobody = fan->first == NULL;
+
+	for (struct member *member = fan->first, *next; member != NULL; member = next) {
+		next = member->next; /* it may be cut off */
+		if (!give_fast(member, &publication))
+			give_all(member, &publication);
+	}
+	if (fan->history.most > 0)
+		keep_last(fan, &publication);
+	if (!publication.used && (publication.has_copies || nobody))
+		lose_message(&publication, 0);
+	if (op->tray != NULL)
+		op->tray->receipt = (duct_receipt){ .delivered = publication.delivered, .lost = publication.lost };
+	show_progress(fan, count);
+}
+
+/* With the publish lock: does the sends that wait in line, as long as there is room. */
+static void serve_line_locked(struct fan *fan, struct node **wakes)
+{
+	struct queue *gate = fan->gate;
+	struct node *sender;
+	bool locked;
+
+	if (load_relaxed(&gate->take.waiting) == NULL)
+		return;
+	locked = queue_lock_take_also(gate);
+	while (load_relaxed(&gate->take.waiting) != NULL && admits_locked(fan) &&
+	       (sender = side_claim_first(&gate->take, wakes)) != NULL) {
+		const bool equipped = is_equipped(fan, sender->op);
+
+		if (equipped)
+			publish_locked(fan, sender->op, 1, wakes);
+		wakes_add(wakes, sender, equipped ? DUCT_OK : TRAY_IS_SHORT);
+	}
+	if (locked)
+		queue_unlock_take_also(gate);
+}
+
+/* A scout was pinged. */
+static void pump(struct waiter *scout)
+{
+	struct fan *fan = (struct fan *)(void *)((unsigned char *)scout - offsetof(struct fan, scout));
+	struct duct_channel *channel = fan->channel;
+	void (*release)(struct duct_channel *) = fan->owner.release;
+	struct node *wakes = NULL;
+
+	queue_lock_both(fan->gate);
+	fan->scouting = false;
+	show_progress(fan, 1);
+	serve_line_locked(fan, &wakes);
+	queue_unlock_both(fan->gate);
+	wakes_notify(wakes);
+	release(channel);
+}
+
+static duct_status fan_put_locked(const struct op *op, struct node **wakes)
+{
+	struct fan *fan = fan_of(op->queue);
+
+	serve_line_locked(fan, wakes);
+	if (!admits_locked(fan))
+		return DUCT_FULL;
+	if (!is_equipped(fan, op))
+		return TRAY_IS_SHORT;
+	publish_locked(fan, op, 1, wakes);
+	return DUCT_OK;
+}
+
+/* How many of a batch all members have room for; one at least has been admitted. */
+static size_t room_for(const struct fan *fan, size_t count)
+{
+	for (const struct member *member = fan->blocking > 0 ? fan->first : NULL; member != NULL; member = member->next)
+		if (member->overflow == DUCT_BLOCK)
+			count = ring_room(&member->queue.ring, &member->queue.put.at, count);
+	return count;
+}
+
+static duct_status fan_put_many_locked(const struct op *op, size_t count, size_t *moved, struct node **wakes)
+{
+	struct fan *fan = fan_of(op->queue);
+
+	*moved = 0;
+	if (fan->outlet.has_hooks)
+		return DUCT_FULL; /* one by one, with a tray */
+	serve_line_locked(fan, wakes);
+	if (!admits_locked(fan))
+		return DUCT_FULL;
+	*moved = room_for(fan, count);
+	publish_locked(fan, op, *moved, wakes);
+	return DUCT_FULL;
+}
+
+/* With the publish lock: the line is served, or the scout out. */
+static void fan_attend_locked(struct queue *gate, struct node **wakes)
+{
+	serve_line_locked(fan_of(gate), wakes);
+}
+
+/* What a send would come to, after those who wait in line; or whether there are as many receivers as the operation's number. */
+static duct_status fan_probe_locked(const struct op *op)
+{
+	struct fan *fan = fan_of(op->queue);
+
+	if (op->is_send && !has_room_locked(fan, side_count_partners(&op->queue->take)))
+		return DUCT_FULL;
+	if (op->is_send)
+		return op->tray == NULL || is_equipped(fan, op) ? DUCT_OK : TRAY_IS_SHORT;
+	if (load_relaxed(&op->queue->take.at.ended) != DUCT_OK)
+		return DUCT_CLOSED;
+	return fan->receivers >= op->number ? DUCT_OK : DUCT_EMPTY;
+}
+
+static bool fan_prepare(const struct op *op)
+{
+	return tray_prepare(op->tray, op->message);
+}
+
+/* With the member's take lock. */
+static void fan_tell_lag_locked(struct end *end)
+{
+	struct member *member = (struct member *)(void *)end;
+
+	atomic_store(&member->lag, member->lost - member->lag_told);
+	member->lag_told = member->lost;
+	store_relaxed(&end->flags, load_relaxed(&end->flags) & (uint8_t)~END_LAGGED);
+}
+
+/* ---- Life ------------------------------------------------------------------------------------------------------ */
+
+void fan_init(struct fan *fan, struct queue *gate, struct duct_channel *channel, const struct hooks *hooks,
+    struct fan_owner owner, duct_unheard unheard)
+{
+	const struct outlet outlet = {
+		.has_hooks = hooks->drop != NULL || hooks->copy != NULL || hooks->log != NULL,
+		.prepare = fan_prepare,
+		.put_locked = fan_put_locked,
+		.put_many_locked = fan_put_many_locked,
+		.probe_locked = fan_probe_locked,
+		.attend_locked = fan_attend_locked,
+		.scout = &fan->scout.claim,
+		.tell_lag_locked = fan_tell_lag_locked,
+	};
+
+	*fan = (struct fan){
+		.outlet = outlet, .gate = gate, .hooks = hooks, .owner = owner, .channel = channel, .unheard = unheard
+	};
+	atomic_init(&fan->scout.claim, CLAIM_WITHDRAWN);
+	atomic_init(&gate->put.at.position, 1); /* odd, which the word of a gate's one slot never says */
+	atomic_init(&gate->take.at.position, 1);
+	gate->outlet = &fan->outlet;
+}
+
+void fan_fini(struct fan *fan)
+{
+	history_free(fan, &fan->history);
+	history_free(fan, &fan->forgotten);
+}
+
+void fan_close_locked(struct fan *fan, struct node **wakes)
+{
+	for (struct member *member = fan->first; member != NULL; member = member->next) {
+		queue_lock_take_too(&member->queue);
+		queue_mark_takes_locked(&member->queue, DUCT_CLOSED);
+		queue_stop_waits_locked(&member->queue, wakes);
+		queue_unlock_take_too(&member->queue);
+	}
+	fan->forgotten = fan->history;
+	fan->history = (struct history){ 0 };
+}
+
+/* ---- Joining and leaving --------------------------------------------------------------------------------------- */
+
+uint64_t fan_next_number(struct fan *fan)
+{
+	uint64_t number;
+
+	queue_lock_put(fan->gate);
+	number = ++fan->named;
+	queue_unlock_put(fan->gate);
+	return number;
+}
+
+static void link_member(struct fan *fan, struct member *member)
+{
+	member->number = ++fan->joined;
+	member->joined = true;
+	member->next = NULL;
+	member->prev = fan->last;
+	if (fan->last != NULL)
+		fan->last->next = member;
+	else
+		fan->first = member;
+	fan->last = member;
+	fan->members++;
+	fan->receivers += !member->hidden;
+	fan->blocking += member->overflow == DUCT_BLOCK;
+}
+
+static void unlink_member(struct fan *fan, struct member *member)
+{
+	member->joined = false;
+	if (member->next != NULL)
+		member->next->prev = member->prev;
+	else
+		fan->last = member->prev;
+	if (member->prev != NULL)
+		member->prev->next = member->next;
+	else
+		fan->first = member->next;
+	fan->members--;
+	fan->receivers -= !member->hidden;
+	fan->blocking -= member->overflow == DUCT_BLOCK;
+}
+
+/* How many of the kept messages go into a ring of that capacity. */
+static size_t fitting(const struct fan *fan, size_t capacity)
+{
+	return fan->history.len < capacity ? fan->history.len : capacity;
+}
+
+size_t fan_replay_needed(struct fan *fan, size_t capacity)
+{
+	size_t needed;
+
+	queue_lock_put(fan->gate);
+	needed = fan->hooks->copy != NULL ? fitting(fan, capacity) : 0;
+	queue_unlock_put(fan->gate);
+	return needed;
+}
+
+/* The kept messages go into the ring, or, if hooks have to copy them, are only referred to. */
+static void replay_locked(struct fan *fan, struct member *member, struct replay *replay)
+{
+	const struct history *history = &fan->history;
+	const size_t count = fitting(fan, member->queue.ring.capacity);
+
+	for (size_t i = history->len - count; i < history->len; i++) {
+		duct_box *box = *history_nth(history, i);
+
+		if (fan->hooks->copy != NULL)
+			replay->boxes[replay->len++] = duct_box_ref(box);
+		else
+			member->sent += ring_put(&member->queue.ring, &member->queue.put.at, duct_box_data(box));
+	}
+}
+
+bool fan_join_locked(struct fan *fan, struct member *member, struct replay *replay, struct node **wakes)
+{
+	if (fan->hooks->copy != NULL && fitting(fan, member->queue.ring.capacity) > replay->room)
+		return false;
+	replay->len = 0;
+	if (load_relaxed(&fan->gate->take.at.ended) != DUCT_OK)
+		queue_mark_takes_locked(&member->queue, DUCT_CLOSED);
+	link_member(fan, member);
+	replay_locked(fan, member, replay);
+	(void)side_claim_first(&fan->gate->put, wakes); /* observers: those who wait for receivers look again */
+	serve_line_locked(fan, wakes);
+	return true;
+}
+
+bool fan_finish_join(struct member *member, struct replay *replay)
+{
+	struct fan *fan = member->fan;
+	const struct ring *ring = &member->queue.ring;
+	struct tray tray;
+	int cancellation;
+	bool made;
+
+	if (replay->len == 0)
+		return true;
+	tray_init(&tray, fan->hooks);
+	made = tray_reserve(&tray, replay->len);
+	cancellation = cancellation_hold();
+	while (made && tray.copies < replay->len) {
+		made = hooks_copy(fan->hooks, tray_item(&tray, tray.copies), duct_box_data(replay->boxes[tray.copies]));
+		tray.copies += made;
+	}
+	cancellation_resume(cancellation);
+	queue_lock_both(&member->queue);
+	while (made && tray.copies > 0 && ring_put_first(ring, &member->queue.take.at, tray_item(&tray, tray.copies - 1))) {
+		tray.copies--;
+		member->sent++;
+	}
+	queue_unlock_both(&member->queue);
+	for (size_t i = 0; i < replay->len; i++)
+		duct_box_free(replay->boxes[i]);
+	tray_fini(&tray);
+	return made;
+}
+
+bool fan_leave_locked(struct member *member, duct_status status, struct node **wakes)
+{
+	struct fan *fan = member->fan;
+
+	if (!member->joined)
+		return false;
+	unlink_member(fan, member);
+	atomic_store(&member->left, true);
+	queue_lock_take_too(&member->queue);
+	queue_mark_takes_locked(&member->queue, status);
+	queue_stop_waits_locked(&member->queue, wakes);
+	side_stop_waits(&member->queue.take, NULL, DUCT_OK, wakes); /* the scout */
+	queue_unlock_take_too(&member->queue);
+	if (!member->hidden)
+		fan->owner.receiver_left(fan->channel, wakes);
+	return true;
+}
+
+/* ---- State ----------------------------------------------------------------------------------------------------- */
+
+void fan_set_overflow(struct member *member, duct_overflow overflow)
+{
+	struct queue *queue = &member->queue;
+	struct node *wakes = NULL;
+
+	queue_lock_both(queue);
+	if (member->joined)
+		member->fan->blocking += (size_t)(overflow == DUCT_BLOCK) - (size_t)(member->overflow == DUCT_BLOCK);
+	member->overflow = overflow;
+	side_stop_waits(&queue->take, NULL, DUCT_OK, &wakes); /* the scout: whoever waited for this ring may not have to */
+	queue_unlock_both(queue);
+	wakes_notify(wakes);
+}
+
+duct_stats fan_stats(struct member *member)
+{
+	duct_stats stats;
+
+	queue_lock_both(&member->queue);
+	stats = (duct_stats){ .sent = member->sent,
+		.lost = member->lost,
+		.discarded = member->discarded,
+		.queued = queue_backlog_locked(&member->queue).len };
+	queue_unlock_both(&member->queue);
+	stats.received = stats.sent - stats.lost - stats.discarded - stats.queued;
+	return stats;
+}
+
+size_t fan_len(struct fan *fan)
+{
+	size_t len = 0;
+
+	queue_lock_put(fan->gate);
+	for (struct member *member = fan->first; member != NULL; member = member->next) {
+		queue_lock_take(&member->queue);
+		len += queue_backlog_locked(&member->queue).len;
+		queue_unlock_take(&member->queue);
+	}
+	queue_unlock_put(fan->gate);
+	return len;
+}
+
+bool fan_is_full(struct fan *fan)
+{
+	bool full;
+
+	queue_lock_put(fan->gate);
+	full = !has_room_locked(fan, 0);
+	queue_unlock_put(fan->gate);
+	return full;
+}
+
+size_t fan_count_waiting_receivers(struct fan *fan)
+{
+	size_t count = 0;
+
+	queue_lock_put(fan->gate);
+	for (struct member *member = fan->first; member != NULL; member = member->next)
+		count += side_count_live(&member->queue.put);
+	queue_unlock_put(fan->gate);
+	return count;
+}
+
+struct member *fan_next(struct fan *fan, uint64_t number)
+{
+	struct member *member;
+
+	queue_lock_put(fan->gate);
+	for (member = fan->first; member != NULL && member->number <= number; member = member->next)
+		;
+	if (member != NULL)
+		end_pin(&member->end);
+	queue_unlock_put(fan->gate);
+	return member;
+}

@@ -1,0 +1,339 @@
+/*
+ * SPDX-License-Identifier: MIT
+ * SPDX-FileCopyrightText: The Duct authors
+ *
+ * The fan: what the contract's tests cannot make happen from outside, or only by luck.
+ */
+#include "channel.h"
+#include "harness.h"
+
+static duct_channel *channel;
+static duct_sender *tx;
+static int copied, fails_at;
+
+static void open_channel(const duct_options *options)
+{
+	copied = fails_at = 0;
+	CHECK_STATUS(duct_broadcast_new(&channel, sizeof(int), options), DUCT_OK);
+	CHECK_STATUS(duct_sender_new(channel, &tx), DUCT_OK);
+}
+
+static void close_channel(void)
+{
+	duct_sender_free(tx);
+	duct_channel_free(channel);
+}
+
+static duct_receiver *join(duct_overflow overflow, size_t capacity)
+{
+	duct_receiver *rx;
+
+	CHECK_STATUS(duct_subscribe(channel, &rx, DUCT_SUBSCRIPTION(.overflow = overflow, .capacity = capacity)), DUCT_OK);
+	return rx;
+}
+
+static void send(int message)
+{
+	CHECK_STATUS(duct_try_send(tx, &message), DUCT_OK);
+}
+
+static void expect(duct_receiver *rx, int message)
+{
+	int in = -1;
+
+	CHECK_STATUS(duct_try_recv(rx, &in), DUCT_OK);
+	CHECK(in == message);
+}
+
+static void expect_nothing(duct_receiver *rx, duct_status status)
+{
+	int in = -1;
+
+	CHECK_STATUS(duct_try_recv(rx, &in), status);
+	CHECK(in == -1);
+}
+
+static int copy_int(void *to, const void *from, void *context)
+{
+	(void)context;
+	if (++copied == fails_at)
+		return 1;
+	memcpy(to, from, sizeof(int));
+	return 0;
+}
+
+/* ---- Hooks that come alone ------------------------------------------------------------------------------------------- */
+
+/* A copy hook without a drop hook: copies that are not needed any more are simply forgotten. */
+TEST(fan_hooks, copy_without_drop, 5)
+{
+	duct_receiver *rx[3];
+
+	open_channel(DUCT_OPTIONS(.copy = copy_int, .replay = 1));
+	rx[0] = join(DUCT_DROP_OLDEST, 1);
+	rx[1] = join(DUCT_DROP_NEWEST, 1);
+	send(1);
+	CHECK(copied == 2); /* for the second receiver and the replay */
+	send(2);
+	CHECK(copied == 4);
+	rx[2] = join(DUCT_LATEST_ONLY, 1);
+	CHECK(copied == 5);
+	expect(rx[0], 2);
+	expect(rx[1], 1);
+	expect(rx[2], 2);
+	for (int i = 0; i < 3; i++)
+		duct_receiver_free(rx[i]);
+	close_channel();
+}
+
+static int told, lost_told;
+
+static void hear(const duct_log_event *event, void *context)
+{
+	(void)context;
+	told++;
+	lost_told += (int)event->lost;
+}
+
+/* A log alone: messages need no copies, and those that are kept are overwritten where they are. */
+TEST(fan_hooks, log_alone, 5)
+{
+	duct_receiver *rx[3];
+
+	told = lost_told = 0;
+	open_channel(DUCT_OPTIONS(.log = hear, .log_interval = 1, .replay = 2));
+	rx[0] = join(DUCT_DROP_OLDEST, 2);
+	CHECK_STATUS(duct_subscribe(channel, &rx[1], DUCT_SUBSCRIPTION(.overflow = DUCT_CUT_OFF, .capacity = 1, .quiet = true)),
+	    DUCT_OK);
+	for (int i = 1; i <= 4; i++)
+		send(i);
+	CHECK(duct_receiver_is_cut_off(rx[1]));
+	CHECK(told == 2 && lost_told == 2); /* the quiet one is not told of */
+	rx[2] = join(DUCT_DROP_OLDEST, 5);
+	expect(rx[2], 3);
+	expect(rx[2], 4);
+	expect_nothing(rx[2], DUCT_EMPTY);
+	for (int i = 0; i < 3; i++)
+		duct_receiver_free(rx[i]);
+	close_channel();
+}
+
+/* ---- Late receivers -------------------------------------------------------------------------------------------------- */
+
+static int to_send; /* messages that the next copy hook sends */
+
+static int copy_and_send(void *to, const void *from, void *context)
+{
+	int count = to_send;
+
+	to_send = 0;
+	for (int i = 0; i < count; i++)
+		CHECK_STATUS(duct_try_send(tx, &(int){ 100 + i }), DUCT_OK);
+	return copy_int(to, from, context);
+}
+
+/* What is sent while the replay is being copied comes after it; what has no room any more is left out, the oldest first. */
+TEST(fan_join, copies_the_replay_ahead_of_what_came_meanwhile, 5)
+{
+	static const int sent[] = { 0, 1, 2, 3, 5 };
+
+	for (size_t s = 0; s < ARRAY_LEN(sent); s++) {
+		const int capacity = 3, kept = sent[s] < capacity ? (sent[s] + 2 < capacity ? 2 : capacity - sent[s]) : 0;
+		const int first = sent[s] > capacity ? sent[s] - capacity : 0;
+		duct_receiver *rx;
+		duct_stats stats;
+
+		to_send = 0;
+		open_channel(DUCT_OPTIONS(.copy = copy_and_send, .replay = 2));
+		send(1);
+		send(2);
+		to_send = sent[s];
+		rx = join(DUCT_DROP_OLDEST, (size_t)capacity);
+		CHECK_STATUS(duct_receiver_stats(rx, &stats), DUCT_OK);
+		CHECK(stats.sent == (uint64_t)(kept + sent[s]) && stats.lost == (uint64_t)first);
+		for (int i = 3 - kept; i <= 2; i++)
+			expect(rx, i);
+		for (int i = first; i < sent[s]; i++)
+			expect(rx, 100 + i);
+		expect_nothing(rx, DUCT_EMPTY);
+		duct_receiver_free(rx);
+		close_channel();
+	}
+}
+
+/* With fewer references than there are messages to copy nobody joins, and nothing has changed. */
+TEST(fan_join, asks_for_more_references, 5)
+{
+	struct node *wakes = NULL;
+	duct_receiver *rx;
+	struct member *member;
+	duct_box *boxes[2];
+	struct replay replay = { .boxes = boxes, .room = 1, .len = 7 };
+
+	open_channel(DUCT_OPTIONS(.copy = copy_int, .replay = 2));
+	rx = join(DUCT_DROP_OLDEST, 5);
+	member = (struct member *)(void *)rx;
+	duct_receiver_close(rx);
+	send(1);
+	send(2);
+	CHECK(fan_replay_needed(channel->fan, 5) == 2 && fan_replay_needed(channel->fan, 1) == 1);
+	queue_lock_both(&channel->queue);
+	CHECK(!fan_join_locked(channel->fan, member, &replay, &wakes));
+	CHECK(!member->joined && channel->fan->members == 0 && wakes == NULL && replay.len == 7);
+	queue_unlock_both(&channel->queue);
+	duct_receiver_free(rx);
+	close_channel();
+}
+
+/* The names of receivers that were given none have numbers of their own. */
+TEST(fan_join, numbers_names, 5)
+{
+	duct_receiver *rx[2];
+
+	open_channel(DUCT_OPTIONS(.name = "prices"));
+	for (int i = 0; i < 2; i++)
+		rx[i] = join(DUCT_BLOCK, 1);
+	CHECK(strcmp(duct_receiver_name(rx[0]), "prices-1") == 0 && strcmp(duct_receiver_name(rx[1]), "prices-2") == 0);
+	for (int i = 0; i < 2; i++)
+		duct_receiver_free(rx[i]);
+	close_channel();
+}
+
+/* ---- Selects --------------------------------------------------------------------------------------------------------- */
+
+/* A select in order decides under all locks, where no copy can be made: it is made, and then decided again. */
+TEST(fan_select, in_order_makes_copies_without_the_locks, 5)
+{
+	duct_receiver *rx[2];
+	int message = 5, in = -1;
+	size_t chosen = 7;
+
+	open_channel(DUCT_OPTIONS(.copy = copy_int));
+	rx[0] = join(DUCT_BLOCK, 1);
+	rx[1] = join(DUCT_DROP_OLDEST, 1);
+	duct_case cases[] = { DUCT_RECV(rx[0], &in), DUCT_SEND(tx, &message) };
+	CHECK_STATUS(duct_select_until(cases, 2, &chosen, DUCT_PRIORITY, 0, NULL), DUCT_OK);
+	CHECK(chosen == 1 && copied == 1);
+	expect(rx[0], 5);
+	expect(rx[1], 5);
+	fails_at = 2;
+	chosen = 7;
+	CHECK_STATUS(duct_select_until(cases, 2, &chosen, DUCT_PRIORITY, 0, NULL), DUCT_NOMEM);
+	CHECK(chosen == 7 && copied == 2);
+	CHECK_STATUS(duct_select_until(cases, 2, &chosen, DUCT_PRIORITY | DUCT_READY, 0, NULL), DUCT_OK);
+	CHECK(chosen == 1 && copied == 2);
+	expect_nothing(rx[0], DUCT_EMPTY);
+	expect_nothing(rx[1], DUCT_EMPTY);
+	duct_receiver_free(rx[0]);
+	duct_receiver_free(rx[1]);
+	close_channel();
+}
+
+/* Of those in line and one that comes by, each needs room of its own. */
+TEST(fan_select, does_not_take_the_room_of_those_in_line, 5)
+{
+	struct node *wakes = NULL;
+	struct waiter waiter;
+	struct op waiting, coming;
+	duct_receiver *rx;
+	int messages[2] = { 8, 9 };
+
+	open_channel(NULL);
+	rx = join(DUCT_BLOCK, 2);
+	waiting = (struct op){ .queue = &channel->queue, .end = &tx->end, .message = &messages[0], .is_send = true };
+	coming = waiting;
+	coming.message = &messages[1];
+	waiter_init(&waiter);
+	waiter.first = (struct node){ .waiter = &waiter };
+	queue_lock_both(&channel->queue);
+	CHECK_STATUS(queue_probe_locked(&coming), DUCT_OK);
+	queue_wait_locked(&waiting, &waiter.first);
+	CHECK_STATUS(queue_probe_locked(&coming), DUCT_OK);
+	queue_unlock_both(&channel->queue);
+	queue_lock_put(&channel->queue);
+	channel->fan->outlet.attend_locked(&channel->queue, &wakes);
+	queue_unlock_put(&channel->queue);
+	wakes_notify(wakes);
+	CHECK(waiter.claim == 0 && waiter.wake == WAKE_NOTIFIED && waiter.status == DUCT_OK);
+	wakes = NULL;
+	waiter_init(&waiter);
+	queue_lock_both(&channel->queue);
+	CHECK_STATUS(queue_probe_locked(&coming), DUCT_OK);
+	queue_wait_locked(&waiting, &waiter.first);
+	CHECK_STATUS(queue_probe_locked(&coming), DUCT_FULL);
+	queue_unlock_both(&channel->queue);
+	queue_unwait(&waiting, &waiter.first);
+	expect(rx, 8);
+	duct_receiver_free(rx);
+	close_channel();
+}
+
+/* ---- The gate -------------------------------------------------------------------------------------------------------- */
+
+/* Queues of one gate stand together in the order of locking, the gate first. */
+TEST(fan_gate, comes_before_its_members, 5)
+{
+	duct_channel *other;
+	duct_receiver *rx[2];
+	const struct queue *gate, *members[2];
+
+	open_channel(NULL);
+	CHECK_STATUS(duct_broadcast_new(&other, sizeof(int), NULL), DUCT_OK);
+	for (int i = 0; i < 2; i++) {
+		rx[i] = join(DUCT_BLOCK, 1);
+		members[i] = rx[i]->end.queue;
+	}
+	gate = &channel->queue;
+	for (int i = 0; i < 2; i++) {
+		CHECK(queue_precedes(gate, members[i]) && !queue_precedes(members[i], gate));
+		CHECK(queue_precedes(members[i], &other->queue) && !queue_precedes(&other->queue, members[i]));
+	}
+	CHECK(queue_precedes(members[0], members[1]) != queue_precedes(members[1], members[0]));
+	CHECK(!queue_precedes(gate, gate) && !queue_precedes(members[0], members[0]));
+	other->queue.id = gate->id; /* ids come round */
+	for (int i = 0; i < 2; i++)
+		CHECK(queue_precedes(gate, &other->queue) == queue_precedes(members[i], &other->queue));
+	duct_receiver_free(rx[0]);
+	duct_receiver_free(rx[1]);
+	duct_channel_free(other);
+	close_channel();
+}
+
+/* What is seen of a gate without a lock: the scout is out or not. */
+TEST(fan_gate, looks_full_while_the_scout_is_out, 5)
+{
+	duct_receiver *rx;
+	int message = 3;
+
+	open_channel(NULL);
+	rx = join(DUCT_BLOCK, 1);
+	const struct op op = { .queue = &channel->queue, .end = &tx->end, .message = &message, .is_send = true };
+	send(1);
+	CHECK(queue_looks_ready(&op));
+	CHECK_STATUS(duct_try_send(tx, &message), DUCT_FULL);
+	CHECK(!queue_looks_ready(&op) && channel->fan->scouting);
+	expect(rx, 1);
+	CHECK(queue_looks_ready(&op) && !channel->fan->scouting);
+	CHECK_STATUS(duct_try_send(tx, &message), DUCT_OK);
+	CHECK_STATUS(duct_try_send(tx, &message), DUCT_FULL);
+	CHECK(!queue_looks_ready(&op));
+	duct_channel_close(channel, 0);
+	CHECK(queue_looks_ready(&op));
+	duct_receiver_free(rx);
+	CHECK(!channel->fan->scouting && channel->references == 2); /* the handle, the sender */
+	close_channel();
+}
+
+/* Waiting threads see by the cursors that messages move; nothing is queued there. */
+TEST(fan_gate, shows_progress, 5)
+{
+	size_t before;
+
+	open_channel(NULL);
+	before = channel->queue.put.at.position;
+	CHECK(before % 2 == 1);
+	CHECK_STATUS(duct_send_many(tx, (int[]){ 1, 2, 3 }, 3, NULL, 0, NULL), DUCT_OK);
+	CHECK(channel->queue.put.at.position == before + 6 && channel->queue.take.at.position == before + 6);
+	CHECK(queue_backlog(&channel->queue).len == 0);
+	close_channel();
+}
