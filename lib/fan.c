@@ -803,9 +803,9 @@ size_t fan_len(struct fan *fan)
 
 	queue_lock_put(fan->gate);
 	for (struct member *member = fan->first; member != NULL; member = member->next) {
-		queue_lock_take(&member->queue);
+		queue_lock_take_too(&member->queue);
 		len += queue_backlog_locked(&member->queue).len;
-		queue_unlock_take(&member->queue);
+		queue_unlock_take_too(&member->queue);
 	}
 	queue_unlock_put(fan->gate);
 	return len;

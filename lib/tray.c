@@ -79,7 +79,7 @@ void tray_fini(struct tray *tray)
 
 	for (size_t i = 0; i < tray->copies; i++)
 		hooks_drop(tray->hooks, tray_item(tray, i));
-	for (size_t i = tray->lost; i > 0; i--)
+	for (size_t i = 1; i <= tray->lost; i++)
 		hooks_drop(tray->hooks, tray_item(tray, tray->room - i));
 	if (tray->keepsake != NULL)
 		box_free_empty(tray->keepsake);

@@ -318,6 +318,35 @@ TEST(peekable, shows_nothing_that_was_not_sent, 5)
 	crowd_free(&unheard);
 }
 
+/* It is no receiver for those who wait for one, nor one that keeps a channel from closing with its last. */
+TEST(peekable, is_no_receiver, 5)
+{
+	struct crowd crowd = crowd_new(DUCT_OPTIONS(.unheard = DUCT_UNHEARD_WAIT));
+	duct_sender *tx;
+	duct_receiver *rx, *last;
+	duct_peekable *peekable, *of_pair;
+
+	CHECK_STATUS(duct_peekable_new(crowd.channel, &peekable), DUCT_OK);
+	CHECK_STATUS(duct_try_send(crowd.tx, &(int){ 1 }), DUCT_FULL);
+	CHECK_STATUS(duct_channel_wait_receivers(crowd.channel, 1, 0, NULL), DUCT_TIMEDOUT);
+	rx = crowd_join(&crowd, DUCT_DROP_OLDEST, 2);
+	CHECK_STATUS(duct_channel_wait_receivers(crowd.channel, 1, 0, NULL), DUCT_OK);
+	CHECK(sends(crowd.tx, 2, 2) && peeks(peekable, 2) && reads(rx, 2, 2));
+	duct_receiver_free(rx);
+	CHECK_STATUS(duct_try_send(crowd.tx, &(int){ 3 }), DUCT_FULL);
+	CHECK(peeks(peekable, 2));
+	CHECK_STATUS(duct_broadcast_open(&tx, &last, sizeof(int), NULL, NULL), DUCT_OK);
+	CHECK_STATUS(duct_peekable_new(duct_sender_channel(tx), &of_pair), DUCT_OK);
+	CHECK(sends(tx, 1, 1) && peeks(of_pair, 1));
+	duct_receiver_free(last);
+	CHECK_STATUS(duct_try_send(tx, &(int){ 2 }), DUCT_CLOSED);
+	CHECK(peek_says(of_pair, DUCT_CLOSED));
+	duct_sender_free(tx);
+	duct_peekable_free(peekable);
+	duct_peekable_free(of_pair);
+	crowd_free(&crowd);
+}
+
 /* Made of a receiver: that reads what it has, and then INVALIDATED, in every form; others go on. */
 TEST(peekable, of_a_receiver_invalidates_it, 5)
 {

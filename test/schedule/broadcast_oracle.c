@@ -18,7 +18,8 @@
  *     is not lost at a receiver where somebody slept in a receive when its send was called, and has not been served.
  *   - A receiver leaves, changes its overflow, or becomes a peekable after all that is on its way has arrived there.
  *   - First come, first served: nobody overtakes an operation whose thread slept, in a send or in a receive from the same
- *     receiver, when the later one was called.  With a copy hook a sender that sleeps may lose its place when a receiver joins.
+ *     receiver, when the later one was called.  With hooks a sender that sleeps may lose its place when a receiver joins, or
+ *     the number of messages that are kept changes.
  *   - A discard throws away messages one by one, while others come and are taken; by its end those that were there at its
  *     beginning are gone.
  *   - The rest is as in oracle.c: batches are chains, what did not wait or timed out found one instant at which nothing was
@@ -651,6 +652,8 @@ static void open_receiver(union state *state, const struct operation *operation)
 	receiver->ended = state->closed != 0;
 	receiver->subscription =
 	    operation->origin == FROM_RECEIVER ? state->receivers[operation->from].subscription : operation->subscription;
+	if (receiver->subscription.overflow == DUCT_LATEST_ONLY)
+		receiver->subscription.capacity = 1;
 	receive_kept(state, receiver);
 }
 
@@ -828,7 +831,21 @@ static bool last_is_right(const struct receiver *receiver, const struct last *la
 	       memcmp(last->values, receiver->queue, receiver->length) == 0 && last->status == status;
 }
 
-static bool look_is_right(const union state *state, const struct operation *operation)
+/* How many calls that may take a receiver away have done so and had not returned when the look was called: it may count them. */
+static int leaving(uint64_t done, const struct operation *look)
+{
+	int count = 0;
+
+	for (int i = 0; i < history_length; i++) {
+		bool leaves = history[i].kind == CLOSE_SENDER ||
+		              (history[i].kind >= LEAVE && history[i].kind <= LEFT_PEEKABLE) || history[i].kind == MOVE;
+
+		count += leaves && is_done(done, i) && history[i].returned > look->call;
+	}
+	return count;
+}
+
+static bool look_is_right(const union state *state, uint64_t done, const struct operation *operation)
 {
 	const struct receiver *receiver = &state->receivers[operation->parts[0].end];
 
@@ -840,16 +857,19 @@ static bool look_is_right(const union state *state, const struct operation *oper
 	case LOOK_LENGTH:
 		return receiver->length == operation->number;
 	case LOOK_STATE:
-		return state_of(receiver) == operation->number;
+		return (receiver->condition != OPEN) == (operation->number != 0);
 	case LOOK_LAG:
 		return receiver->told == operation->number;
 	case LOOK_RECEIVERS:
-		return open_receivers(state) == operation->number;
+		return operation->number >= open_receivers(state) &&
+		       operation->number <= open_receivers(state) + leaving(done, operation);
 	case LOOK_LAST:
 		return last_is_right(receiver, &operation->last);
 	case DROPS:
 		return !start.counts || (uint8_t)(state->instances - state->taken) == (uint8_t)operation->number;
 	case LOOK_CLOSED:
+		if (operation->number == 0 && start.pair && leaving(done, operation) > 0)
+			return true; /* a pair closes itself when the last one has left, and that a moment later */
 		return (state->closed != 0) == (operation->number != 0);
 	default:
 		return (state->closed != 0 ? state->closed - 1 : 0) == operation->number;
@@ -905,22 +925,24 @@ static bool apply(union state *state, uint64_t done, int i)
 		return apply_wait_receivers(state, operation);
 	case LOOK_LAST:
 		state->taken += operation->last.count;
-		return look_is_right(state, operation);
+		return look_is_right(state, done, operation);
 	default:
-		return look_is_right(state, operation);
+		return look_is_right(state, done, operation);
 	}
 }
 
 /* ---- First come, first served -------------------------------------------------------------------------------------------- */
 
-/* With a copy hook it may have to make one more copy, and comes back to the end of the line. */
+/* With hooks it may need one more copy, or something to keep one in: it gets that, and comes back to the end of the line. */
 static bool may_lose_place(uint64_t done, const struct operation *sleeper)
 {
-	if (!start.copies)
-		return false;
-	for (int i = 0; i < history_length; i++)
-		if (history[i].kind == JOIN && is_done(done, i) && history[i].returned > sleeper->call)
+	for (int i = 0; i < history_length; i++) {
+		bool joins = history[i].kind == JOIN || history[i].kind == INTO_PEEKABLE;
+
+		if (((start.copies && joins) || (start.hooks && history[i].kind == SET_REPLAY)) && is_done(done, i) &&
+		    history[i].returned > sleeper->call)
 			return true;
+	}
 	return false;
 }
 
@@ -1267,12 +1289,19 @@ static void settle_batches(void)
 	}
 }
 
+/* Only where one receiver had the place from the beginning to the end. */
 static void note_lasts(void)
 {
+	int joins[RECEIVERS] = { 0 };
+
 	memset(lasts, 0, sizeof lasts);
-	for (int i = 0; oracle_rules.looks && i < history_length; i++)
-		if (history[i].kind == LOOK_LAST)
-			lasts[history[i].parts[0].end] = &history[i].last;
+	for (int i = 0; oracle_rules.looks && i < history_length; i++) {
+		int r = history[i].parts[0].end;
+
+		joins[r] += history[i].kind == JOIN && history[i].status == DUCT_OK;
+		if (history[i].kind == LOOK_LAST && joins[r] == 1)
+			lasts[r] = &history[i].last;
+	}
 }
 
 bool oracle_allows(bool at_rest)

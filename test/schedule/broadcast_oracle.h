@@ -42,7 +42,7 @@ enum kind {
 	WAIT_RECEIVERS, /* until there are number */
 	LOOK_STATS,     /* of a receiver: stats */
 	LOOK_LENGTH,    /* of a receiver's queue: number */
-	LOOK_STATE,     /* of a receiver: number: STATE_* */
+	LOOK_STATE,     /* of a receiver: number: it is closed */
 	LOOK_LAG,       /* of a receiver: number */
 	LOOK_RECEIVERS, /* how many are open: number */
 	LOOK_CLOSED,    /* the channel is closed: number */
@@ -112,6 +112,7 @@ struct beginning {
 	duct_unheard unheard;
 	int replay;
 	bool pair;       /* closes when its last sender or its last receiver is gone */
+	bool hooks;      /* with a drop hook, at least */
 	bool counts;     /* with a drop hook only: every copy of the bytes counts */
 	bool copies;     /* with a copy hook */
 	int receivers;   /* how many places of receivers are used */

@@ -852,7 +852,7 @@ static void run_look_at_receiver(enum kind kind, int receiver)
 	else if (kind == LOOK_LENGTH)
 		operation->number = (int)duct_receiver_len(receivers[receiver]);
 	else if (kind == LOOK_STATE)
-		operation->number = state_of(receiver);
+		operation->number = duct_receiver_is_closed(receivers[receiver]);
 	else
 		operation->number = (int)duct_receiver_lag(receivers[receiver]);
 	oracle_return(operation, DUCT_OK, 0);
@@ -1095,6 +1095,7 @@ static void begin_history(void)
 		.unheard = program_current.unheard,
 		.replay = program_current.replay,
 		.pair = program_current.pair,
+		.hooks = program_current.hooks != NO_HOOKS,
 		.counts = program_current.hooks == ONLY_DROPS && !has_peekables(),
 		.copies = program_current.hooks == COPIES,
 		.receivers = FIRST_RECEIVERS + program_current.thread_count,

@@ -342,6 +342,20 @@ TEST(member, is_refused_what_it_cannot_be, 5)
 	duct_channel_free(channel);
 }
 
+/* Made as a receiver of any channel is, it is one that counts, with a subscription of nothing. */
+TEST(member, may_be_made_like_any_receiver, 5)
+{
+	duct_channel *channel = broadcast_of(8);
+	duct_receiver *rx;
+
+	CHECK_STATUS(duct_receiver_new(channel, &rx), DUCT_OK);
+	CHECK(!member_of(rx)->hidden && channel->fan->receivers == 1 && channel->receivers == 1);
+	CHECK(member_of(rx)->overflow == DUCT_DROP_OLDEST && duct_receiver_capacity(rx) == DUCT_CAPACITY_DEFAULT);
+	CHECK(!member_of(rx)->tell_lag && !member_of(rx)->quiet && strcmp(duct_receiver_name(rx), "prices-1") == 0);
+	duct_receiver_free(rx);
+	duct_channel_free(channel);
+}
+
 /* Hidden it is nobody's receiver. */
 TEST(member, that_is_hidden_is_not_counted, 5)
 {
