@@ -287,7 +287,7 @@ check-helgrind: $(BUILD)/fork/tests
 	done
 
 HELGRIND_SUITES = close/ close_ handles/ cancel/ cancel_ select_crossing select_closed select_deadline select_cancel select_both \
-	select_duplicates select_refill select_losers select_reuse select_ready
+	select_duplicates select_refill select_losers select_reuse select_ready broadcast_select broadcast_close replay
 
 # ---- All layers of tests --------------------------------------------------------------------------------------------
 
@@ -329,7 +329,7 @@ check-random: $(EXPLORER) $(SPINNER) $(BROADCASTS) $(SPINNER_BROADCASTS)
 check-exhaustive: $(EXPLORER) $(BROADCASTS)
 	test/schedule/explore.sh $(EXPLORER) exhaustive 2
 	test/schedule/explore.sh $(EXPLORER) outcomes 3
-	test/schedule/explore.sh $(BROADCASTS) exhaustive 2
+	test/schedule/explore.sh $(BROADCASTS) exhaustive 2 200000
 
 check-planted:
 	CC='$(CC)' test/schedule/planted.sh

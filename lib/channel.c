@@ -207,6 +207,11 @@ void channel_begin(duct_channel *channel, struct change *change)
 void channel_settle_locked(duct_channel *channel, struct change *change)
 {
 	settle_locked(channel, &change->wakes);
+}
+
+void channel_settle_less_locked(duct_channel *channel, struct change *change)
+{
+	settle_locked(channel, &change->wakes);
 	change->orphans = orphans_locked(channel);
 }
 
@@ -250,7 +255,7 @@ void duct_channel_free(duct_channel *channel)
 		return;
 	channel_begin(channel, &change);
 	channel->handles--;
-	channel_settle_locked(channel, &change);
+	channel_settle_less_locked(channel, &change);
 	channel_finish(channel, &change);
 	channel_unref(channel);
 }

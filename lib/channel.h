@@ -60,10 +60,10 @@ duct_status channel_new(duct_channel **channel, const struct channel_plan *plan)
 void channel_ref(duct_channel *channel);
 void channel_unref(duct_channel *channel);
 
-/* An operation that has to bring a tray: a send to a broadcast with hooks. */
+/* An operation that has to bring a tray: one on the gate of a broadcast with hooks, a send. */
 static inline bool needs_tray(const struct op *op)
 {
-	return op->is_send && op->queue->outlet != NULL && op->queue->outlet->has_hooks;
+	return op->queue->outlet != NULL && op->queue->outlet->has_hooks;
 }
 
 /* Gives it one.  Hooks may free the end, whose channel the tray needs until its end. */
@@ -96,6 +96,7 @@ struct change {
 
 void channel_begin(duct_channel *channel, struct change *change);
 void channel_settle_locked(duct_channel *channel, struct change *change);
+void channel_settle_less_locked(duct_channel *channel, struct change *change); /* something has gone: finds the orphans too */
 void channel_finish(duct_channel *channel, struct change *change);
 
 /* Drops what is left in a queue that nobody knows of any more, where it lies. */

@@ -21,10 +21,18 @@ static void destroy_end(struct end *end)
 	channel_unref(channel);
 }
 
+/* With both locks: a sender or an anycast receiver is marked, a member has left. */
+static bool end_is_closed_locked(const duct_channel *channel, const struct end *end)
+{
+	if (end->queue != &channel->queue)
+		return !((const struct member *)(const void *)end)->joined;
+	return (load_relaxed(&end->flags) & END_CLOSED) != 0;
+}
+
 /* Whether an end may be made, of the channel or from that end of it. */
 static duct_status may_open_locked(const duct_channel *channel, const struct end *from, bool is_send)
 {
-	const bool from_is_closed = from != NULL && (load_relaxed(&from->flags) & END_CLOSED) != 0;
+	const bool from_is_closed = from != NULL && end_is_closed_locked(channel, from);
 
 	return from_is_closed || (is_send && channel_is_closed(channel)) ? DUCT_CLOSED : DUCT_OK;
 }
@@ -81,7 +89,7 @@ static void end_close(struct end *end, bool is_send)
 			channel->senders--;
 		else
 			channel->receivers--;
-		channel_settle_locked(channel, &change);
+		channel_settle_less_locked(channel, &change);
 		end_stop_waits_locked(end, is_send, &change.wakes);
 	}
 	channel_finish(channel, &change);
@@ -157,7 +165,11 @@ static duct_status member_new(duct_channel *channel, const duct_subscription *su
 	made->tell_lag = subscription->tell_lag;
 	made->quiet = subscription->quiet;
 	made->hidden = hidden;
-	made->log = channel->log;
+	made->log = (struct log){ .hook = channel->log.hook,
+		.context = channel->log.context,
+		.channel = channel->log.channel,
+		.interval = channel->log.interval,
+		.queue = channel->log.queue };
 	channel_ref(channel);
 	*member = made;
 	return DUCT_OK;
@@ -171,11 +183,13 @@ static bool try_join(struct member *member, const struct end *from, struct repla
 	bool decided = true;
 
 	channel_begin(channel, &change);
-	*status = may_open_locked(channel, from, from != NULL);
+	*status = may_open_locked(channel, from, from != NULL && from->queue == &channel->queue);
 	if (*status == DUCT_OK) {
+		channel->receivers += !member->hidden; /* before the line is served, where others may be cut off */
 		decided = fan_join_locked(channel->fan, member, replay, &change.wakes);
-		if (decided && !member->hidden) {
-			channel->receivers++;
+		if (!decided)
+			channel->receivers -= !member->hidden;
+		else if (!member->hidden) {
 			channel->was_received = true;
 			channel_settle_locked(channel, &change);
 		}
@@ -240,15 +254,13 @@ static duct_status clone_member(const struct member *member, duct_receiver **clo
 	const struct queue *queue = &member->queue;
 	duct_subscription subscription = DUCT_SUBSCRIPTION_INIT;
 
-	if (load_acquire(&member->left))
-		return DUCT_CLOSED;
 	queue_lock_put((struct queue *)(uintptr_t)queue);
 	subscription.overflow = member->overflow;
 	queue_unlock_put((struct queue *)(uintptr_t)queue);
 	subscription.capacity = subscription.overflow != DUCT_LATEST_ONLY ? queue->ring.capacity : 0;
 	subscription.tell_lag = member->tell_lag;
 	subscription.quiet = member->quiet;
-	return receiver_subscribe(member->end.channel, NULL, &subscription, false, clone);
+	return receiver_subscribe(member->end.channel, &member->end, &subscription, false, clone);
 }
 
 /* ---- Making ends ----------------------------------------------------------------------------------------------- */

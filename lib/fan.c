@@ -63,6 +63,43 @@ static bool admits_locked(struct fan *fan)
 	return true;
 }
 
+/* ---- Leaving --------------------------------------------------------------------------------------------------- */
+
+static void unlink_member(struct fan *fan, struct member *member)
+{
+	member->joined = false;
+	if (member->next != NULL)
+		member->next->prev = member->prev;
+	else
+		fan->last = member->prev;
+	if (member->prev != NULL)
+		member->prev->next = member->next;
+	else
+		fan->first = member->next;
+	fan->members--;
+	fan->receivers -= !member->hidden;
+	fan->blocking -= member->overflow == DUCT_BLOCK;
+}
+
+/* With both locks of the gate, and the member's take lock. */
+static void leave_locked(struct member *member, duct_status status, struct node **wakes)
+{
+	struct fan *fan = member->fan;
+
+	unlink_member(fan, member);
+	queue_mark_takes_locked(&member->queue, status);
+	atomic_store(&member->left, true);
+	queue_stop_waits_locked(&member->queue, wakes);
+	side_stop_waits(&member->queue.take, NULL, DUCT_OK, wakes); /* the scout */
+}
+
+/* With both locks of the gate: what the channel makes of it. */
+static void report_left_locked(struct member *member, struct node **wakes)
+{
+	if (!member->hidden)
+		member->fan->owner.receiver_left(member->fan->channel, wakes);
+}
+
 /* ---- One message, or a batch, to all members ------------------------------------------------------------------- */
 
 /* What is published.  The first who stores a message gets the sender's, the others get copies, if there is a hook for it. */
@@ -174,71 +211,74 @@ static void count_loss_locked(struct member *member, struct publication *publica
 		store_relaxed(&member->end.flags, load_relaxed(&member->end.flags) | END_LAGGED);
 }
 
-/* Takes up to that many of the oldest messages out of a member's ring; they are lost. */
-static void displace(struct member *member, struct publication *publication, size_t most)
+/* With both locks: takes the oldest messages but one out of a member's ring; they are lost. */
+static void displace_but_one(struct member *member, struct publication *publication)
 {
 	struct queue *queue = &member->queue;
-	size_t displaced = 0;
+	const size_t displaced = queue_backlog_locked(queue).len - 1;
 
-	queue_lock_take_too(queue);
-	while (displaced < most && ring_has_message(&queue->ring, &queue->take.at)) {
+	for (size_t n = 0; n < displaced; n++)
 		ring_take_many(&queue->ring, &queue->take.at, place_for_lost(publication), 1);
-		displaced++;
-	}
 	if (displaced > 0)
 		count_loss_locked(member, publication, displaced);
-	queue_unlock_take_too(queue);
-	if (displaced > 0 && member->overflow != DUCT_LATEST_ONLY)
-		log_loss_locked(publication->tray, member);
 }
 
-/* This message does not go to the member. */
-static void lose_newest(struct member *member, struct publication *publication, size_t i)
-{
-	queue_lock_take_too(&member->queue);
-	count_loss_locked(member, publication, 1);
-	queue_unlock_take_too(&member->queue);
-	if (!publication->has_copies)
-		lose_message(publication, i);
-}
-
+/* With both locks of the gate, and the member's take lock. */
 static void cut_off_locked(struct member *member, struct publication *publication)
 {
-	struct fan *fan = member->fan;
-	const bool locked = queue_lock_take_also(fan->gate);
-
 	atomic_store(&member->cut_off, true);
 	if (publication->tray != NULL && publication->tray->hooks->log != NULL && !member->quiet)
 		add_loss(publication->tray, member, &member->cut, tell_cut);
-	(void)fan_leave_locked(member, DUCT_CLOSED, publication->wakes);
-	if (locked)
-		queue_unlock_take_also(fan->gate);
+	leave_locked(member, DUCT_CLOSED, publication->wakes);
 }
 
-/* A full ring: false if the message does not go in. */
-static bool make_room(struct member *member, struct publication *publication, size_t i)
+/* With these locks, a full ring: false if the message does not go in.  A message that displaces the oldest does it at one store. */
+static bool overflow_locked(struct member *member, struct publication *publication, size_t i)
 {
+	struct queue *queue = &member->queue;
+
 	assert(member->overflow != DUCT_BLOCK); /* which was found to have room */
-	switch (member->overflow) {
-	case DUCT_DROP_OLDEST:
-	case DUCT_LATEST_ONLY:
-		displace(member, publication, 1);
-		return true;
-	case DUCT_CUT_OFF:
-		lose_newest(member, publication, i);
+	count_loss_locked(member, publication, 1);
+	if (member->overflow == DUCT_CUT_OFF)
 		cut_off_locked(member, publication);
+	if (member->overflow == DUCT_CUT_OFF || member->overflow == DUCT_DROP_NEWEST)
 		return false;
-	default:
-		lose_newest(member, publication, i);
+	ring_refill(&queue->ring, &queue->take.at, &queue->put.at, place_for_lost(publication), instance(publication, i));
+	return true;
+}
+
+/*
+ * Into a ring that looks full, or holds more than it may; false if the message is lost.  The take lock makes sure that no take
+ * has made room meanwhile.
+ */
+static bool give_by_policy(struct member *member, struct publication *publication, size_t i)
+{
+	struct queue *queue = &member->queue;
+	const bool gate_locked = member->overflow == DUCT_CUT_OFF && queue_lock_take_also(queue->gate);
+	bool was_full, given;
+
+	queue_lock_take_too(queue);
+	was_full = !ring_put(&queue->ring, &queue->put.at, instance(publication, i));
+	given = !was_full || overflow_locked(member, publication, i);
+	if (given && member->overflow == DUCT_LATEST_ONLY)
+		displace_but_one(member, publication);
+	queue_unlock_take_too(queue);
+	if (!member->joined)
+		report_left_locked(member, publication->wakes);
+	if (gate_locked)
+		queue_unlock_take_also(queue->gate);
+	if (!given && !publication->has_copies)
+		lose_message(publication, i);
+	if (was_full && (member->overflow == DUCT_DROP_OLDEST || member->overflow == DUCT_DROP_NEWEST))
 		log_loss_locked(publication->tray, member);
-		return false;
-	}
+	return given;
 }
 
 /* To a waiting receiver, or into the ring; false if it is lost. */
 static bool give(struct member *member, struct publication *publication, size_t i)
 {
 	struct queue *queue = &member->queue;
+	const bool displaces = member->overflow == DUCT_LATEST_ONLY && queue->ring.capacity > 1;
 	struct node *receiver;
 
 	if (load_relaxed(&queue->put.waiting) != NULL &&
@@ -246,14 +286,9 @@ static bool give(struct member *member, struct publication *publication, size_t 
 		assert(ring_has_room(&queue->ring, &queue->put.at));
 		ring_copy(&queue->ring, receiver->message, instance(publication, i));
 		wakes_add(publication->wakes, receiver, DUCT_OK);
-	} else {
-		if (member->overflow == DUCT_LATEST_ONLY && queue->ring.capacity > 1)
-			displace(member, publication, SIZE_MAX);
-		if (!ring_put(&queue->ring, &queue->put.at, instance(publication, i))) {
-			if (!make_room(member, publication, i))
-				return false;
-			(void)ring_put(&queue->ring, &queue->put.at, instance(publication, i));
-		}
+	} else if (displaces || !ring_put(&queue->ring, &queue->put.at, instance(publication, i))) {
+		if (!give_by_policy(member, publication, i))
+			return false;
 	}
 	use_instance(publication);
 	return true;
@@ -475,17 +510,17 @@ static void publish_locked(struct fan *fan, const struct op *op, size_t count, s
 	show_progress(fan, count);
 }
 
-/* With the publish lock: does the sends that wait in line, as long as there is room. */
-static void serve_line_locked(struct fan *fan, struct node **wakes)
+/* With the publish lock: does the sends that wait in line, as long as there is room; false if there was not enough for all. */
+static bool serve_line_locked(struct fan *fan, struct node **wakes)
 {
 	struct queue *gate = fan->gate;
 	struct node *sender;
-	bool locked;
+	bool locked, admits = true;
 
 	if (load_relaxed(&gate->take.waiting) == NULL)
-		return;
+		return true;
 	locked = queue_lock_take_also(gate);
-	while (load_relaxed(&gate->take.waiting) != NULL && admits_locked(fan) &&
+	while (load_relaxed(&gate->take.waiting) != NULL && (admits = admits_locked(fan)) &&
 	       (sender = side_claim_first(&gate->take, wakes)) != NULL) {
 		const bool equipped = is_equipped(fan, sender->op);
 
@@ -495,6 +530,7 @@ static void serve_line_locked(struct fan *fan, struct node **wakes)
 	}
 	if (locked)
 		queue_unlock_take_also(gate);
+	return admits;
 }
 
 /* A scout was pinged. */
@@ -508,7 +544,7 @@ static void pump(struct waiter *scout)
 	queue_lock_both(fan->gate);
 	fan->scouting = false;
 	show_progress(fan, 1);
-	serve_line_locked(fan, &wakes);
+	(void)serve_line_locked(fan, &wakes);
 	queue_unlock_both(fan->gate);
 	wakes_notify(wakes);
 	release(channel);
@@ -518,9 +554,10 @@ static duct_status fan_put_locked(const struct op *op, struct node **wakes)
 {
 	struct fan *fan = fan_of(op->queue);
 
-	serve_line_locked(fan, wakes);
-	if (!admits_locked(fan))
+	if (!serve_line_locked(fan, wakes) || !admits_locked(fan))
 		return DUCT_FULL;
+	if (load_relaxed(&op->queue->put.at.ended) != DUCT_OK)
+		return (duct_status)load_relaxed(&op->queue->put.at.ended); /* the line has cut off the last receiver */
 	if (!is_equipped(fan, op))
 		return TRAY_IS_SHORT;
 	publish_locked(fan, op, 1, wakes);
@@ -543,9 +580,10 @@ static duct_status fan_put_many_locked(const struct op *op, size_t count, size_t
 	*moved = 0;
 	if (fan->outlet.has_hooks)
 		return DUCT_FULL; /* one by one, with a tray */
-	serve_line_locked(fan, wakes);
-	if (!admits_locked(fan))
+	if (!serve_line_locked(fan, wakes) || !admits_locked(fan))
 		return DUCT_FULL;
+	if (load_relaxed(&op->queue->put.at.ended) != DUCT_OK)
+		return (duct_status)load_relaxed(&op->queue->put.at.ended);
 	*moved = room_for(fan, count);
 	publish_locked(fan, op, *moved, wakes);
 	return DUCT_FULL;
@@ -554,18 +592,21 @@ static duct_status fan_put_many_locked(const struct op *op, size_t count, size_t
 /* With the publish lock: the line is served, or the scout out. */
 static void fan_attend_locked(struct queue *gate, struct node **wakes)
 {
-	serve_line_locked(fan_of(gate), wakes);
+	(void)serve_line_locked(fan_of(gate), wakes);
 }
 
-/* What a send would come to, after those who wait in line; or whether there are as many receivers as the operation's number. */
+/*
+ * What a send would come to, after those who wait in line; or whether there are as many receivers as the operation's number.
+ * Who comes to stand in line has a tray that is equipped.
+ */
 static duct_status fan_probe_locked(const struct op *op)
 {
 	struct fan *fan = fan_of(op->queue);
 
-	if (op->is_send && !has_room_locked(fan, side_count_partners(&op->queue->take)))
-		return DUCT_FULL;
+	if (op->is_send && op->tray != NULL && !is_equipped(fan, op))
+		return TRAY_IS_SHORT;
 	if (op->is_send)
-		return op->tray == NULL || is_equipped(fan, op) ? DUCT_OK : TRAY_IS_SHORT;
+		return has_room_locked(fan, side_count_partners(&op->queue->take)) ? DUCT_OK : DUCT_FULL;
 	if (load_relaxed(&op->queue->take.at.ended) != DUCT_OK)
 		return DUCT_CLOSED;
 	return fan->receivers >= op->number ? DUCT_OK : DUCT_EMPTY;
@@ -657,22 +698,6 @@ static void link_member(struct fan *fan, struct member *member)
 	fan->blocking += member->overflow == DUCT_BLOCK;
 }
 
-static void unlink_member(struct fan *fan, struct member *member)
-{
-	member->joined = false;
-	if (member->next != NULL)
-		member->next->prev = member->prev;
-	else
-		fan->last = member->prev;
-	if (member->prev != NULL)
-		member->prev->next = member->next;
-	else
-		fan->first = member->next;
-	fan->members--;
-	fan->receivers -= !member->hidden;
-	fan->blocking -= member->overflow == DUCT_BLOCK;
-}
-
 /* How many of the kept messages go into a ring of that capacity. */
 static size_t fitting(const struct fan *fan, size_t capacity)
 {
@@ -715,7 +740,7 @@ bool fan_join_locked(struct fan *fan, struct member *member, struct replay *repl
 	link_member(fan, member);
 	replay_locked(fan, member, replay);
 	(void)side_claim_first(&fan->gate->put, wakes); /* observers: those who wait for receivers look again */
-	serve_line_locked(fan, wakes);
+	(void)serve_line_locked(fan, wakes);
 	return true;
 }
 
@@ -751,19 +776,12 @@ bool fan_finish_join(struct member *member, struct replay *replay)
 
 bool fan_leave_locked(struct member *member, duct_status status, struct node **wakes)
 {
-	struct fan *fan = member->fan;
-
 	if (!member->joined)
 		return false;
-	unlink_member(fan, member);
-	atomic_store(&member->left, true);
 	queue_lock_take_too(&member->queue);
-	queue_mark_takes_locked(&member->queue, status);
-	queue_stop_waits_locked(&member->queue, wakes);
-	side_stop_waits(&member->queue.take, NULL, DUCT_OK, wakes); /* the scout */
+	leave_locked(member, status, wakes);
 	queue_unlock_take_too(&member->queue);
-	if (!member->hidden)
-		fan->owner.receiver_left(fan->channel, wakes);
+	report_left_locked(member, wakes);
 	return true;
 }
 
@@ -837,7 +855,7 @@ struct member *fan_next(struct fan *fan, uint64_t number)
 	struct member *member;
 
 	queue_lock_put(fan->gate);
-	for (member = fan->first; member != NULL && member->number <= number; member = member->next)
+	for (member = fan->first; member != NULL && (member->number <= number || member->hidden); member = member->next)
 		;
 	if (member != NULL)
 		end_pin(&member->end);

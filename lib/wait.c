@@ -88,10 +88,13 @@ static void lock_queues(const struct wait *wait)
 
 /*
  * Unlocks them the other way round.  What there is to do with an outlet is done when nothing is held any more that comes after
- * its put lock: the send that was decided on, or a look after its line, in which the wait now stands.
+ * its put lock: the send that was decided on, or a look after its line, in which the wait now stands.  The status is that of what
+ * was decided; DUCT_FULL if it could not be done after all, because those in line changed who there is to receive.
  */
-static void unlock_queues(const struct wait *wait, const struct op *decided, struct node **wakes)
+static duct_status unlock_queues(const struct wait *wait, const struct op *decided, struct node **wakes)
 {
+	duct_status status = DUCT_OK;
+
 	for (uint32_t i = wait->count; i-- > 0;) {
 		struct queue *queue = wait->ops[wait->order[i]].queue, *gate = queue->gate;
 
@@ -102,9 +105,10 @@ static void unlock_queues(const struct wait *wait, const struct op *decided, str
 		if (gate->outlet != NULL && decided == NULL)
 			gate->outlet->attend_locked(gate, wakes);
 		else if (gate->outlet != NULL && decided->queue == gate)
-			(void)gate->outlet->put_locked(decided, wakes);
+			status = gate->outlet->put_locked(decided, wakes);
 		queue_unlock_put(queue);
 	}
+	return status;
 }
 
 /* ---- Looking --------------------------------------------------------------------------------------------------- */
@@ -237,18 +241,20 @@ static duct_status wait_turn(
 	struct node *wakes = NULL;
 	struct waiter waiter;
 	bool passed = deadline_passed(rules->deadline);
-	duct_status status;
+	duct_status status, decided;
 	int32_t claimed;
 
 	lock_queues(wait);
 	status = poll_locked(wait, tour, rules->observe, &wakes);
 	if (!is_pending(status) || passed) {
-		unlock_queues(wait, status == DUCT_OK && !rules->observe ? &wait->ops[wait->done] : &nothing, &wakes);
+		decided = unlock_queues(wait, status == DUCT_OK && !rules->observe ? &wait->ops[wait->done] : &nothing, &wakes);
 		wakes_notify(wakes);
+		if (decided != DUCT_OK)
+			return decided == DUCT_FULL ? PINGED : decided;
 		return is_pending(status) ? rules->expired : status;
 	}
 	stand_in_line_locked(wait, &waiter, rules->observe);
-	unlock_queues(wait, NULL, &wakes);
+	(void)unlock_queues(wait, NULL, &wakes);
 	wakes_notify(wakes);
 
 	status = sleep_in_line(wait, &waiter, log_of(wait, rules), rules->deadline, patience);

@@ -41,7 +41,7 @@ const char *const listed_programs[] = {
 	"0o 2b,1b 1 m*2|r1 r0",
 	"c0o 1b,1b 1 us|r0 r1",
 	/* one order for all */
-	"0o 2b,2b 0 s|s|r0 r0|r1 r1",
+	"0o 2b,1b 0 s|s|r0 r1",
 	"0o 2b,2b 0 s|s",
 	"0o 1b 1 s|s|r0 r0",
 	"0o 1b 1 s|us|r0",
@@ -60,6 +60,7 @@ const char *const listed_programs[] = {
 	"0f 1b 1 s|R0",
 	"1w - 0 s|*1b r'",
 	"0w - 0 s|s|+2b r' r'",
+	"0w 1b,1c 0 s|s s|R0",
 	/* a pair closes itself when one side is gone */
 	"!0o 1b 1 s|fR0",
 	"!0o 1b 1 s|r0|fS",
@@ -116,6 +117,16 @@ const char *const listed_programs[] = {
 	"c0o 1n,1l 1 s|d",
 	"c1o 1c 1 s|y0",
 	"h1o 1o 1 s|fR0",
+	/* who slept first is served first, also if its message needs copies, or somebody takes while others look */
+	"h1o 1b 1 s|r0|s",
+	"h1o 1b,1b 1 s|r1|r0 [s]",
+	/* a discard is of receivers, not of peekables */
+	"0o 2b 1 s P0 r0|fS d|s",
+	"c0o 1b 0 P0|s",
+	/* whoever sees that a receiver has left sees it everywhere; who joins counts before others are cut off */
+	"0o 1o 0 R0|j0 tr0",
+	"0o 1o 0 q|*0|fR0",
+	"!0o 1b,1c 1 +1o+|P0|s",
 	/* what fails for want of resources has no effect */
 	"~0o 1b 1 s|r0",
 	"~c0o 1o,1o 0 s|r1",
@@ -128,6 +139,42 @@ const char *const listed_programs[] = {
 
 /* The smallest programs in which bugs of planted.txt show, that are not in the list above. */
 const char *const listed_smallest[] = {
+	"0o 1b 1 ts ts|r0",
+	"0o 1b,1b 1 s|r0|r1|s",
+	"0o 1b 1 s s|r0 r0",
+	"0o 1b,1b 1 us|r0",
+	"0o 1o 1 o0b ts",
+	"0o 1b,1o 1 s|R0",
+	"0o 1b 0 R0 s|+1o",
+	"0w 1b 0 R0 ts",
+	"0o 1b 1 R0 tr0 tr0",
+	"0o 1b,1b 0 fR1 s|r0",
+	"0o 1b,1b 0 r1|x",
+	"1o - 1 x +1o tr'",
+	"h1o - 1 x|+1o",
+	"0o - 0 x +1o r'",
+	"2o - 2 +1o tr'",
+	"1o - 1 +1o l'",
+	"c2o - 2 +2o tr' tr'",
+	"c2o - 2 +2o|s",
+	"c1o - 1 +1o|s",
+	"2o - 2 s +3o tr'",
+	"c1o - 1 s",
+	"2o - 2 y1 +1o tr'",
+	"0o 1c 0 m*3|j0",
+	"0o 1o,1o 0 P0 b",
+	"0o 1o 1 b",
+	"h0o - 0 s",
+	"c1o 1o 0 s",
+	"c0o 1o,1o,1o 0 s",
+	"0o 1o+ 1 s tr0|g0 s tr0",
+	"0o 1o+ 1 s tr0 tr0",
+	"0o 1b 0 s|l0|r0",
+	"0o 1c 1 s j0",
+	"0o 2b,1b 0 m*2|r0 r1",
+	"c0o 1o,1o 0 s|fR1",
+	"h0o 1o 1 s",
+	"c1o 1c 1 s|x",
 	NULL
 };
 /* clang-format on */

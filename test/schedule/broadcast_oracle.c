@@ -306,6 +306,15 @@ static uint8_t value_of(const struct operation *operation)
 	return operation->parts[operation->status == PENDING ? 0 : operation->chosen].value;
 }
 
+/* What comes behind a message that cuts off can only be the rest of its batch: other sends are decided when that has happened. */
+static bool others_follow(const union state *state, const struct receiver *receiver, int thread)
+{
+	for (int i = state->flight_count - receiver->behind; i < state->flight_count; i++)
+		if (!state->flights[i].closes && history[state->flights[i].operation].thread != thread)
+			return true;
+	return false;
+}
+
 /* The message finds the queue full. */
 static bool overflow(union state *state, uint64_t done, int r, struct flight *flight)
 {
@@ -328,6 +337,8 @@ static bool overflow(union state *state, uint64_t done, int r, struct flight *fl
 		put(receiver, flight, value_of(operation));
 		return true;
 	case DUCT_CUT_OFF:
+		if (others_follow(state, receiver, operation->thread))
+			return false;
 		lose(receiver, flight);
 		cut_off(state, r, flight);
 		return true;
@@ -440,7 +451,8 @@ static int coming(const union state *state, const struct receiver *receiver)
 	return receiver->behind - (receiver->behind > 0 && state->closed != 0);
 }
 
-static bool has_room(const union state *state)
+/* For one more message and those of so many others. */
+static bool has_room(const union state *state, int others)
 {
 	int open = 0;
 
@@ -451,7 +463,7 @@ static bool has_room(const union state *state)
 			continue;
 		open++;
 		if (receiver->subscription.overflow == DUCT_BLOCK &&
-		    receiver->length + coming(state, receiver) >= receiver->subscription.capacity)
+		    receiver->length + coming(state, receiver) + others >= receiver->subscription.capacity)
 			return false;
 	}
 	return open > 0 || start.unheard == DUCT_UNHEARD_OK;
@@ -485,35 +497,54 @@ static bool can_move(const union state *state, const struct part *part)
 	const struct receiver *receiver = &state->receivers[part->end];
 
 	if (part->is_send)
-		return !is_over(state, part) && has_room(state);
+		return !is_over(state, part) && has_room(state, 0);
 	return receiver->lag == 0 && receiver->length > 0;
 }
 
-static bool possible(const union state *state, const struct part *part)
+/* Senders that slept when the operation was called, and have not been served: it would have to overtake them. */
+static int senders_before(uint64_t done, const struct operation *operation)
 {
-	return is_over(state, part) || can_move(state, part) || (!part->is_send && state->receivers[part->end].lag > 0);
+	int count = 0;
+
+	for (int i = 0; i < history_length; i++) {
+		bool sends = false;
+
+		for (int k = 0; k < history[i].part_count; k++)
+			sends |= history[i].parts[k].is_send;
+		count += sends && (operation->slept >> i & 1) != 0 && !is_done(done, i);
+	}
+	return count;
+}
+
+static bool possible(const union state *state, uint64_t done, const struct operation *operation, const struct part *part)
+{
+	if (is_over(state, part))
+		return true;
+	if (part->is_send)
+		return has_room(state, senders_before(done, operation));
+	return state->receivers[part->end].lag > 0 || state->receivers[part->end].length > 0;
 }
 
 /* An instant at which none of its cases was ready. */
-static bool found_nothing(const union state *state, const struct operation *operation)
+static bool found_nothing(const union state *state, uint64_t done, const struct operation *operation)
 {
 	if (operation->kind == WAIT_RECEIVERS)
 		return state->closed == 0 && open_receivers(state) < operation->number;
 	for (int i = 0; i < operation->part_count; i++)
-		if (possible(state, &operation->parts[i]))
+		if (possible(state, done, operation, &operation->parts[i]))
 			return false;
 	return true;
 }
 
 /* It may end by the part that it chose: no earlier one goes first.  Sends are all alike: they go in no order. */
-static bool may_choose(const union state *state, const struct operation *operation)
+static bool may_choose(const union state *state, uint64_t done, const struct operation *operation)
 {
 	bool sends = operation->parts[operation->chosen].is_send;
 
 	if (!operation->in_order || operation->status == PENDING)
 		return true;
 	for (int i = 0; i < operation->chosen; i++)
-		if (!(sends && operation->parts[i].is_send) && possible(state, &operation->parts[i]))
+		if (!(sends && operation->parts[i].is_send) && possible(state, done, operation, &operation->parts[i]))
 			return false;
 	return true;
 }
@@ -572,7 +603,7 @@ static bool apply_ended(const union state *state, const struct part *part, int s
 }
 
 /* What a call that may wait says of its chosen case or, with no case chosen, of all. */
-static bool apply_waiting(union state *state, int i)
+static bool apply_waiting(union state *state, uint64_t done, int i)
 {
 	const struct operation *operation = &history[i];
 	const struct part *part = &operation->parts[operation->status == PENDING ? 0 : operation->chosen];
@@ -594,11 +625,11 @@ static bool apply_waiting(union state *state, int i)
 	case DUCT_NOMEM:
 		return true;
 	default:
-		return found_nothing(state, operation);
+		return found_nothing(state, done, operation);
 	}
 }
 
-static bool apply_wait_receivers(const union state *state, const struct operation *operation)
+static bool apply_wait_receivers(const union state *state, uint64_t done, const struct operation *operation)
 {
 	switch (operation->status) {
 	case DUCT_OK:
@@ -610,7 +641,7 @@ static bool apply_wait_receivers(const union state *state, const struct operatio
 	case DUCT_NOMEM:
 		return true;
 	default:
-		return found_nothing(state, operation);
+		return found_nothing(state, done, operation);
 	}
 }
 
@@ -736,8 +767,6 @@ static bool apply_left_peekable(union state *state, uint64_t done, int i)
 	if (receiver->condition != OPEN)
 		return false;
 	receiver->condition = PEEKING;
-	if (receiver->shown == 0 && receiver->length > 0)
-		receiver->shown = receiver->queue[receiver->length - 1];
 	settle(state, i);
 	return true;
 }
@@ -831,7 +860,7 @@ static bool last_is_right(const struct receiver *receiver, const struct last *la
 	       memcmp(last->values, receiver->queue, receiver->length) == 0 && last->status == status;
 }
 
-/* How many calls that may take a receiver away have done so and had not returned when the look was called: it may count them. */
+/* Calls that may take a receiver away, have done so, and had not returned when the look was called: it may count those. */
 static int leaving(uint64_t done, const struct operation *look)
 {
 	int count = 0;
@@ -884,7 +913,7 @@ static bool apply(union state *state, uint64_t done, int i)
 	switch (operation->kind) {
 	case MOVE:
 	case READY:
-		return may_choose(state, operation) && apply_waiting(state, i);
+		return may_choose(state, done, operation) && apply_waiting(state, done, i);
 	case JOIN:
 		return apply_join(state, operation);
 	case JOINED:
@@ -922,7 +951,7 @@ static bool apply(union state *state, uint64_t done, int i)
 		state->raised |= operation->tokens;
 		return true;
 	case WAIT_RECEIVERS:
-		return apply_wait_receivers(state, operation);
+		return apply_wait_receivers(state, done, operation);
 	case LOOK_LAST:
 		state->taken += operation->last.count;
 		return look_is_right(state, done, operation);
@@ -970,15 +999,15 @@ static bool overtakes(uint64_t done, const struct operation *operation)
 
 /* ---- At rest ---------------------------------------------------------------------------------------------------------- */
 
-static bool could_end(const union state *state, const struct operation *operation)
+static bool could_end(const union state *state, uint64_t done, const struct operation *operation)
 {
 	if ((state->raised & operation->tokens) != 0 || operation->never_waits)
 		return true;
 	if (operation->kind == WAIT_RECEIVERS)
-		return !found_nothing(state, operation);
+		return !found_nothing(state, done, operation);
 	if (operation->kind != MOVE && operation->kind != READY)
 		return true;
-	return !found_nothing(state, operation);
+	return !found_nothing(state, done, operation);
 }
 
 /* The last operation of a batch that has not returned; its buffer may already have settled the status. */
@@ -997,7 +1026,7 @@ static bool rests(const union state *state, uint64_t done)
 	if (!land(&landed, done, last_landed(state, LONG_MAX), 0) || !forget_landed(&landed))
 		return false;
 	for (int i = 0; i < history_length; i++)
-		if (is_done(done, i) ? ends_batch(i) : is_next(done, i) && could_end(&landed, &history[i]))
+		if (is_done(done, i) ? ends_batch(i) : is_next(done, i) && could_end(&landed, done, &history[i]))
 			return false;
 	return true;
 }

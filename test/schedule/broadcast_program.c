@@ -12,7 +12,7 @@
  *   - a buffer or a receipt is as it was unless the call succeeded, and DUCT_NOMEM comes only where something did fail;
  *   - with a copy hook each instance of a message is received or dropped exactly once, none is copied after that, and those
  *     that were not sent are neither; with a drop hook only as many are dropped as were not received;
- *   - the log is told in pairs of senders that block, and of no more losses than there were;
+ *   - the log is told in pairs of senders that block, and of losses with the name of who lost;
  *   - no allocation, mutex or condition variable is left when all handles are free.
  *
  * A message is its number, and in the upper half the number of the instance where there is a copy hook.
@@ -65,7 +65,7 @@ static bool told_blocked[MAX_THREADS + 1];
 static int last_message, last_instance;
 static bool owned[MAX_INSTANCES]; /* by the channel, once */
 static uint8_t ended[MAX_INSTANCES];
-static long sends, drops, lost_told;
+static long drops;
 
 /* ---- Messages --------------------------------------------------------------------------------------------------------- */
 
@@ -99,7 +99,6 @@ static int instance_of(uint64_t message)
 static void note_sent(uint64_t message)
 {
 	owned[instance_of(message)] = true;
-	sends++;
 }
 
 /* The instance comes out of the channel. */
@@ -145,14 +144,13 @@ static int copy(void *to, const void *from, void *context)
 	return 0;
 }
 
-/* Tells when a sender has to wait, and when it goes on, and what was lost. */
+/* Tells when a sender has to wait, and when it goes on; and what was lost. */
 static void hear(const duct_log_event *event, void *context)
 {
 	bool *told = &told_blocked[explorer_self()];
 
 	(void)context;
 	explorer_point("log hook", event);
-	lost_told += (long)event->lost;
 	if (event->kind == DUCT_LOG_LOST || event->kind == DUCT_LOG_CUT_OFF) {
 		EXPLORER_CHECK(event->receiver != NULL);
 		return;
@@ -1168,7 +1166,7 @@ static void check_accounts(void)
 static void forget(void)
 {
 	last_message = last_instance = 0;
-	sends = drops = lost_told = 0;
+	drops = 0;
 	absent = ~present_at_start();
 	memset(owned, 0, sizeof owned);
 	memset(ended, 0, sizeof ended);

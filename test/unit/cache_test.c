@@ -270,6 +270,23 @@ TEST(cache, begins_empty, 5)
 	test_pair_free(&pair);
 }
 
+/* What can never work makes nothing, and the receiver stays the caller's. */
+TEST(cache, is_made_of_everything_it_needs, 5)
+{
+	struct test_pair pair = test_pair_new(sizeof(int), 3);
+	duct_cache *cache = NULL;
+	duct_latest *latest = NULL;
+
+	CHECK_STATUS(duct_cache_new(NULL, pair.rx, number_of, NULL), DUCT_INVALID);
+	CHECK_STATUS(duct_cache_new(&cache, NULL, number_of, NULL), DUCT_INVALID);
+	CHECK_STATUS(duct_cache_new(&cache, pair.rx, NULL, NULL), DUCT_INVALID);
+	CHECK_STATUS(duct_latest_new(NULL, pair.rx), DUCT_INVALID);
+	CHECK_STATUS(duct_latest_new(&latest, NULL), DUCT_INVALID);
+	CHECK_STATUS(duct_cache_clear(NULL), DUCT_INVALID);
+	CHECK(cache == NULL && latest == NULL && pair.channel->receivers == 1);
+	test_pair_free(&pair);
+}
+
 /* ---- Keys ------------------------------------------------------------------------------------------------------ */
 
 enum { KEY_SIZE = 100 };
@@ -743,6 +760,148 @@ TEST(pop, of_what_has_gone_meanwhile_is_empty, 5)
 	CHECK(inner.status == DUCT_EMPTY && duct_cache_len(world.cache) == 0);
 	CHECK(atomic_load(&instances.copied) == 2 && atomic_load(&instances.dropped) == 2 && instances_alive() == 0);
 	world_free();
+}
+
+/* ---- At the same time ------------------------------------------------------------------------------------------ */
+
+enum { LARGE = 16 << 20 };
+
+static atomic_int large_drops;
+
+static void drop_large(void *message, void *context)
+{
+	(void)message;
+	(void)context;
+	atomic_fetch_add(&large_drops, 1);
+}
+
+static _Atomic(const void *) large_message; /* in the cache */
+
+static const void *note_place(const void *message, size_t *size, void *context)
+{
+	(void)context;
+	atomic_store(&large_message, message);
+	*size = 0;
+	return message;
+}
+
+/* The box with that data. */
+static const duct_box *box_around(const void *data)
+{
+	duct_box *any = box_new(NULL, 0, NULL, NULL);
+	const ptrdiff_t head = (unsigned char *)duct_box_data(any) - (unsigned char *)any;
+
+	duct_box_free(any);
+	return (const duct_box *)(const void *)((const unsigned char *)data - head);
+}
+
+struct looking {
+	duct_cache *cache;
+	unsigned char *to;
+	atomic_bool done;
+};
+
+static void *look_at_it(void *argument)
+{
+	struct looking *looking = argument;
+
+	CHECK_STATUS(duct_cache_get(looking->cache, NULL, 0, looking->to), DUCT_OK);
+	atomic_store(&looking->done, true);
+	return NULL;
+}
+
+/* Without a copy hook the message itself is moved out, though another call copies its bytes at that moment: no drop. */
+TEST(pop, without_a_copy_hook_moves_the_message, 20)
+{
+	unsigned char *from = malloc(LARGE), *to = malloc(LARGE);
+	struct test_pair pair = test_pair_with(LARGE, 1, DUCT_OPTIONS(.drop = drop_large));
+	struct looking looking = { .to = malloc(LARGE) };
+	pthread_t thread;
+
+	CHECK(from != NULL && to != NULL && looking.to != NULL);
+	memset(from, 0x5a, LARGE);
+	CHECK_STATUS(duct_cache_new(&looking.cache, pair.rx, note_place, NULL), DUCT_OK);
+	pair.rx = NULL;
+	CHECK_STATUS(duct_send(pair.tx, from), DUCT_OK);
+	CHECK(duct_cache_len(looking.cache) == 1);
+	thread = test_start(look_at_it, &looking);
+	while (!atomic_load(&looking.done) && !box_is_shared(box_around(atomic_load(&large_message))))
+		;
+	CHECK_STATUS(duct_cache_pop(looking.cache, NULL, 0, to), DUCT_OK);
+	test_join(thread);
+	CHECK(memcmp(to, from, LARGE) == 0 && memcmp(looking.to, from, LARGE) == 0 && atomic_load(&large_drops) == 0);
+	duct_cache_free(looking.cache);
+	test_pair_free(&pair);
+	CHECK(atomic_load(&large_drops) == 0);
+	free(looking.to);
+	free(from);
+	free(to);
+}
+
+/* Ints that are only counted: those that there are. */
+static atomic_long counted;
+
+static int count_copy(void *to, const void *from, void *context)
+{
+	(void)context;
+	memcpy(to, from, sizeof(int));
+	atomic_fetch_add(&counted, 1);
+	return 0;
+}
+
+static void count_drop(void *message, void *context)
+{
+	(void)message;
+	(void)context;
+	atomic_fetch_sub(&counted, 1);
+}
+
+struct visited {
+	duct_sender *tx;
+	duct_cache *cache;
+	atomic_bool done;
+};
+
+static void *come_and_go(void *argument)
+{
+	struct visited *visited = argument;
+
+	while (!atomic_load(&visited->done)) {
+		for (int key = 0; key < 4; key++) {
+			atomic_fetch_add(&counted, 1);
+			CHECK_STATUS(duct_try_send(visited->tx, &key), DUCT_OK);
+			CHECK(duct_cache_contains(visited->cache, &key, sizeof key));
+		}
+		CHECK_STATUS(duct_cache_clear(visited->cache), DUCT_OK);
+	}
+	return NULL;
+}
+
+/* A snapshot for which there is more than there was when it took its memory begins again: it has room for all that it has. */
+TEST(snapshot, begins_again_where_there_is_more, 20)
+{
+	struct visited visited = { .done = false };
+	int in[4];
+	size_t count;
+	duct_receiver *rx;
+	pthread_t thread;
+
+	CHECK_STATUS(
+	    duct_anycast_open(&visited.tx, &rx, sizeof(int), 9, DUCT_OPTIONS(.copy = count_copy, .drop = count_drop)), DUCT_OK);
+	CHECK_STATUS(duct_cache_new(&visited.cache, rx, number_of, NULL), DUCT_OK);
+	thread = test_start(come_and_go, &visited);
+	for (int round = test_rounds(100000, 1000000); round > 0; round--) {
+		CHECK_STATUS(duct_cache_snapshot(visited.cache, in, ARRAY_LEN(in), &count), DUCT_OK);
+		CHECK(count <= ARRAY_LEN(in));
+		for (size_t i = 0; i < count; i++)
+			CHECK(in[i] == (int)i);
+		atomic_fetch_sub(&counted, (long)count);
+	}
+	atomic_store(&visited.done, true);
+	test_join(thread);
+	duct_cache_free(visited.cache);
+	duct_sender_free(visited.tx);
+	CHECK(atomic_load(&counted) == 0);
 }
 
 /* ---- The peekable ---------------------------------------------------------------------------------------------- */

@@ -94,7 +94,7 @@ static bool all_is_settled(void)
 
 /* ---- Hooks ----------------------------------------------------------------------------------------------------- */
 
-/* Without a copy hook the bytes are copied, none of them for a size of 0, whatever the pointers; without a drop hook, nothing. */
+/* Without a copy hook the bytes are copied, none of them for a size of 0, whatever the pointers; a drop does nothing. */
 TEST(hooks, that_are_missing_copy_bytes_and_drop_nothing, 5)
 {
 	const struct hooks bytes = { .size = 3 }, nothing = { .size = 0 };
