@@ -4,7 +4,6 @@
  *
  * Broadcast channels: a fan behind the channel's queue.
  */
-#include "cancel.h"
 #include "ends.h"
 #include "wait.h"
 
@@ -83,34 +82,21 @@ duct_status duct_receiver_set_overflow(duct_receiver *receiver, duct_overflow ov
 
 /* ---- Waiting for receivers ------------------------------------------------------------------------------------- */
 
-static void keep_end(struct end *end)
-{
-	(void)end;
-}
-
-/* Observes the gate, through an end that is no handle's. */
+/* Observes the gate, through an end that is no handle's and is never destroyed. */
 duct_status duct_channel_wait_receivers(duct_channel *channel, size_t count, duct_time deadline, duct_cancel *cancel)
 {
-	const struct wait_rules rules = { .deadline = deadline, .expired = DUCT_TIMEDOUT, .cancel = cancel, .observe = true };
-	const struct tour tour = tour_plan(1, true);
 	struct end end;
-	struct wait wait;
+	struct op op;
 	duct_status status;
 
 	if (channel == NULL || deadline < 0)
 		return DUCT_INVALID;
 	if (channel->fan == NULL)
 		return DUCT_UNSUPPORTED;
-	if (duct_cancel_raised(cancel))
-		return DUCT_CANCELED;
-	if ((status = wait_init(&wait, 1, cancel)) != DUCT_OK)
-		return status;
 	channel_ref(channel);
-	end_init(&end, &channel->queue, channel, keep_end);
-	wait.ops[0] =
-	    (struct op){ .queue = &channel->queue, .end = &end, .number = count < UINT32_MAX ? (uint32_t)count : UINT32_MAX };
-	status = wait_any(&wait, &rules, &tour);
-	wait_fini(&wait);
+	end_init(&end, &channel->queue, channel, NULL);
+	op = (struct op){ .queue = &channel->queue, .end = &end, .number = count < UINT32_MAX ? (uint32_t)count : UINT32_MAX };
+	status = wait_until_ready(&op, deadline, cancel);
 	channel_unref(channel);
 	return status;
 }

@@ -294,7 +294,7 @@ static bool give(struct member *member, struct publication *publication, size_t 
 	return true;
 }
 
-/* What nearly always happens with one message, if there are no copies. */
+/* What nearly always happens with one message, if there are no copies and nobody asked for a receipt. */
 static inline bool give_fast(struct member *member, struct publication *publication)
 {
 	struct queue *queue = &member->queue;
@@ -303,7 +303,6 @@ static inline bool give_fast(struct member *member, struct publication *publicat
 		     member->overflow == DUCT_LATEST_ONLY || !ring_put(&queue->ring, &queue->put.at, publication->messages)))
 		return false;
 	member->sent++;
-	publication->delivered += !member->hidden;
 	return true;
 }
 

@@ -54,27 +54,6 @@ static void batch_finish(struct end *end, duct_cancel *cancel)
 	end_unpin(end);
 }
 
-/* Waits until the operation could be done. */
-static duct_status observe_until(const struct op *op, duct_time deadline, duct_cancel *cancel)
-{
-	const struct wait_rules rules = { .deadline = deadline, .expired = DUCT_TIMEDOUT, .cancel = cancel, .observe = true };
-	const struct tour tour = tour_plan(1, true);
-	struct wait wait;
-	duct_status status;
-
-	if (deadline < 0)
-		return DUCT_INVALID;
-	if (duct_cancel_raised(cancel))
-		return DUCT_CANCELED;
-	status = wait_init(&wait, 1, cancel);
-	if (status != DUCT_OK)
-		return status;
-	wait.ops[0] = *op;
-	status = wait_any(&wait, &rules, &tour);
-	wait_fini(&wait);
-	return status;
-}
-
 static inline struct op send_op(duct_sender *sender, const void *message)
 {
 	return (struct op){ .queue = sender->end.queue, .end = &sender->end, .message = (void *)message, .is_send = true };
@@ -216,7 +195,7 @@ duct_status duct_sender_wait(duct_sender *sender, duct_time deadline, duct_cance
 	if (sender == NULL)
 		return DUCT_INVALID;
 	op = send_op(sender, NULL);
-	return observe_until(&op, deadline, cancel);
+	return wait_until_ready(&op, deadline, cancel);
 }
 
 /* ---- Receive --------------------------------------------------------------------------------------------------- */
@@ -298,5 +277,5 @@ duct_status duct_receiver_wait(duct_receiver *receiver, duct_time deadline, duct
 	if (receiver == NULL)
 		return DUCT_INVALID;
 	op = recv_op(receiver, NULL);
-	return observe_until(&op, deadline, cancel);
+	return wait_until_ready(&op, deadline, cancel);
 }

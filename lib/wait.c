@@ -448,3 +448,23 @@ NOINLINE duct_status wait_for(const struct op *op, duct_time deadline, duct_canc
 	end_unpin(end);
 	return status;
 }
+
+duct_status wait_until_ready(const struct op *op, duct_time deadline, duct_cancel *cancel)
+{
+	const struct wait_rules rules = { .deadline = deadline, .expired = DUCT_TIMEDOUT, .cancel = cancel, .observe = true };
+	const struct tour tour = tour_plan(1, true);
+	struct wait wait;
+	duct_status status;
+
+	if (deadline < 0)
+		return DUCT_INVALID;
+	if (duct_cancel_raised(cancel))
+		return DUCT_CANCELED;
+	status = wait_init(&wait, 1, cancel);
+	if (status != DUCT_OK)
+		return status;
+	wait.ops[0] = *op;
+	status = wait_any(&wait, &rules, &tour);
+	wait_fini(&wait);
+	return status;
+}

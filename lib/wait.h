@@ -49,6 +49,9 @@
  */
 duct_status wait_for(const struct op *op, duct_time deadline, duct_cancel *cancel);
 
+/* Waits until the operation could be done, without doing it. */
+duct_status wait_until_ready(const struct op *op, duct_time deadline, duct_cancel *cancel);
+
 /* How a wait for one of several operations goes about it. */
 struct wait_rules {
 	duct_time deadline;

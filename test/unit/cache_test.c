@@ -866,7 +866,7 @@ static void *come_and_go(void *argument)
 {
 	struct visited *visited = argument;
 
-	while (!atomic_load(&visited->done)) {
+	for (int round = test_rounds(20000, 200000); round > 0; round--) {
 		for (int key = 0; key < 4; key++) {
 			atomic_fetch_add(&counted, 1);
 			CHECK_STATUS(duct_try_send(visited->tx, &key), DUCT_OK);
@@ -874,6 +874,7 @@ static void *come_and_go(void *argument)
 		}
 		CHECK_STATUS(duct_cache_clear(visited->cache), DUCT_OK);
 	}
+	atomic_store(&visited->done, true);
 	return NULL;
 }
 
@@ -890,14 +891,13 @@ TEST(snapshot, begins_again_where_there_is_more, 20)
 	    duct_anycast_open(&visited.tx, &rx, sizeof(int), 9, DUCT_OPTIONS(.copy = count_copy, .drop = count_drop)), DUCT_OK);
 	CHECK_STATUS(duct_cache_new(&visited.cache, rx, number_of, NULL), DUCT_OK);
 	thread = test_start(come_and_go, &visited);
-	for (int round = test_rounds(100000, 1000000); round > 0; round--) {
+	while (!atomic_load(&visited.done)) {
 		CHECK_STATUS(duct_cache_snapshot(visited.cache, in, ARRAY_LEN(in), &count), DUCT_OK);
 		CHECK(count <= ARRAY_LEN(in));
 		for (size_t i = 0; i < count; i++)
 			CHECK(in[i] == (int)i);
 		atomic_fetch_sub(&counted, (long)count);
 	}
-	atomic_store(&visited.done, true);
 	test_join(thread);
 	duct_cache_free(visited.cache);
 	duct_sender_free(visited.tx);

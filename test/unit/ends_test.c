@@ -297,6 +297,24 @@ TEST(member, begins_as_its_subscription_says, 5)
 	}
 }
 
+/* When the channel's log spoke last is nothing to a receiver's: its first loss is told. */
+TEST(member, has_a_log_of_its_own, 5)
+{
+	duct_channel *channel;
+	duct_receiver *rx;
+	const struct log *log;
+
+	CHECK_STATUS(duct_broadcast_new(&channel, 8, DUCT_OPTIONS(.log = hear_nothing, .log_interval = 5)), DUCT_OK);
+	channel->log.next = DUCT_FOREVER;
+	channel->log.suppressed = 8;
+	rx = subscribe_as(channel, NULL);
+	log = &member_of(rx)->log;
+	CHECK(log->next == 0 && log->suppressed == 0 && log->interval == 5 && log->hook == hear_nothing);
+	CHECK(log->context == channel->log.context && log->channel == channel->name && log->queue == &channel->queue);
+	duct_receiver_free(rx);
+	duct_channel_free(channel);
+}
+
 /* A clone has the same subscription as it is now, and a name of its own; of one that has left there is none. */
 TEST(member, is_cloned_with_its_subscription, 5)
 {

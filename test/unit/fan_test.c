@@ -6,6 +6,7 @@
  */
 #include "channel.h"
 #include "harness.h"
+#include "wait.h"
 
 static duct_channel *channel;
 static duct_sender *tx;
@@ -268,14 +269,104 @@ TEST(fan_select, does_not_take_the_room_of_those_in_line, 5)
 	close_channel();
 }
 
+/* With the locks of the gate: a send that stands in line, as if it slept. */
+static void stand_in_line(struct waiter *waiter, struct op *op, int *message)
+{
+	*op = (struct op){ .queue = &channel->queue, .end = &tx->end, .message = message, .is_send = true };
+	waiter_init(waiter);
+	waiter->first = (struct node){ .waiter = waiter };
+	queue_lock_both(&channel->queue);
+	queue_wait_locked(op, &waiter->first);
+	queue_unlock_both(&channel->queue);
+}
+
+/* Those in line go first; if that cuts off the last receiver, there is nobody any more. */
+TEST(fan_line, cuts_off_the_last_receiver_before_the_next_send, 5)
+{
+	for (int many = 0; many < 2; many++) {
+		struct waiter waiter;
+		struct op op;
+		duct_receiver *rx;
+		int message = 8;
+		size_t sent = 7;
+
+		open_channel(DUCT_OPTIONS(.unheard = DUCT_UNHEARD_FAIL));
+		rx = join(DUCT_CUT_OFF, 1);
+		send(1);
+		stand_in_line(&waiter, &op, &message);
+		if (many) {
+			CHECK_STATUS(duct_send_many(tx, (int[]){ 9, 10 }, 2, &sent, 0, NULL), DUCT_NO_RECEIVERS);
+			CHECK(sent == 0);
+		} else {
+			CHECK_STATUS(duct_try_send(tx, &(int){ 9 }), DUCT_NO_RECEIVERS);
+		}
+		CHECK(waiter.claim == 0 && waiter.status == DUCT_OK && duct_receiver_is_cut_off(rx));
+		expect(rx, 1);
+		expect_nothing(rx, DUCT_CLOSED);
+		duct_receiver_free(rx);
+		close_channel();
+	}
+}
+
+/* ---- An outlet that changes its mind --------------------------------------------------------------------------------- */
+
+static int calls;
+static duct_status answers[3];
+
+static duct_status answer_put(const struct op *op, struct node **wakes)
+{
+	(void)op;
+	(void)wakes;
+	return answers[calls++];
+}
+
+static duct_status answer_probe(const struct op *op)
+{
+	(void)op;
+	return DUCT_OK;
+}
+
+/* What was decided under all locks is decided again if it could not be done while they were released; or ends as it says. */
+TEST(fan_select, asks_again_if_what_was_decided_cannot_be_done, 5)
+{
+	static const duct_status ends[] = { DUCT_OK, DUCT_CLOSED };
+	static const _Atomic int32_t scout = CLAIM_FREE;
+	const struct outlet outlet = { .scout = &scout, .put_locked = answer_put, .probe_locked = answer_probe };
+	const struct wait_rules rules = { .deadline = DUCT_FOREVER, .expired = DUCT_TIMEDOUT, .in_order = true };
+	const struct tour tour = tour_plan(2, true);
+	size_t words[2];
+
+	for (size_t e = 0; e < ARRAY_LEN(ends); e++) {
+		struct queue gate;
+		struct end end;
+		struct wait wait;
+
+		CHECK(queue_init(&gate, 0, 0, words, NULL));
+		gate.outlet = &outlet;
+		end_init(&end, &gate, NULL, NULL);
+		answers[0] = answers[1] = DUCT_FULL;
+		answers[2] = ends[e];
+		calls = 0;
+		CHECK_STATUS(wait_init(&wait, 2, NULL), DUCT_OK);
+		for (int i = 0; i < 2; i++)
+			wait.ops[i] = (struct op){ .queue = &gate, .end = &end, .is_send = true };
+		CHECK_STATUS(wait_any(&wait, &rules, &tour), ends[e]);
+		CHECK(calls == 3 && wait.done == 0);
+		wait_fini(&wait);
+		queue_fini(&gate);
+	}
+}
+
 /* ---- The gate -------------------------------------------------------------------------------------------------------- */
 
 /* Queues of one gate stand together in the order of locking, the gate first. */
 TEST(fan_gate, comes_before_its_members, 5)
 {
 	duct_channel *other;
-	duct_receiver *rx[2];
+	duct_receiver *rx[2], *stranger;
 	const struct queue *gate, *members[2];
+	size_t chosen;
+	int in;
 
 	open_channel(NULL);
 	CHECK_STATUS(duct_broadcast_new(&other, sizeof(int), NULL), DUCT_OK);
@@ -293,6 +384,10 @@ TEST(fan_gate, comes_before_its_members, 5)
 	other->queue.id = gate->id; /* ids come round */
 	for (int i = 0; i < 2; i++)
 		CHECK(queue_precedes(gate, &other->queue) == queue_precedes(members[i], &other->queue));
+	CHECK_STATUS(duct_receiver_new(other, &stranger), DUCT_OK);
+	duct_case cases[] = { DUCT_RECV(rx[0], &in), DUCT_RECV(stranger, &in), DUCT_RECV(rx[1], &in) };
+	CHECK_STATUS(duct_try_select(cases, 3, &chosen), DUCT_EMPTY);
+	duct_receiver_free(stranger);
 	duct_receiver_free(rx[0]);
 	duct_receiver_free(rx[1]);
 	duct_channel_free(other);
@@ -321,6 +416,28 @@ TEST(fan_gate, looks_full_while_the_scout_is_out, 5)
 	CHECK(queue_looks_ready(&op));
 	duct_receiver_free(rx);
 	CHECK(!channel->fan->scouting && channel->references == 2); /* the handle, the sender */
+	close_channel();
+}
+
+/* A peekable is nobody's receiver: what it has yet to show is not there to be discarded. */
+TEST(fan_gate, hides_peekables_from_a_discard, 5)
+{
+	duct_peekable *peekable;
+	duct_receiver *rx;
+	size_t discarded = 7;
+	int in = -1;
+
+	open_channel(NULL);
+	CHECK_STATUS(duct_peekable_new(channel, &peekable), DUCT_OK);
+	rx = join(DUCT_BLOCK, 2);
+	send(1);
+	CHECK_STATUS(duct_channel_discard(channel, &discarded), DUCT_OK);
+	CHECK(discarded == 1);
+	CHECK_STATUS(duct_peek(peekable, &in), DUCT_OK);
+	CHECK(in == 1);
+	expect_nothing(rx, DUCT_EMPTY);
+	duct_peekable_free(peekable);
+	duct_receiver_free(rx);
 	close_channel();
 }
 
