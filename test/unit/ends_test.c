@@ -437,6 +437,46 @@ TEST(member, may_join_what_is_closed, 5)
 	CHECK(store.taken == store.given_back);
 }
 
+/* An open receiver can be cloned on a closed channel, an open sender not joined from. */
+TEST(member, is_cloned_after_the_close, 5)
+{
+	duct_channel *channel = broadcast_of(8);
+	duct_receiver *rx = subscribe_as(channel, NULL), *clone = NULL, *none = NULL;
+	duct_sender *tx;
+	uint64_t message;
+
+	CHECK_STATUS(duct_sender_new(channel, &tx), DUCT_OK);
+	duct_channel_close(channel, 0);
+	CHECK_STATUS(duct_sender_subscribe(tx, &none, NULL), DUCT_CLOSED);
+	CHECK_STATUS(duct_receiver_clone(rx, &clone), DUCT_OK);
+	CHECK(none == NULL && channel->receivers == 2);
+	CHECK_STATUS(duct_try_recv(clone, &message), DUCT_CLOSED);
+	duct_receiver_free(clone);
+	duct_receiver_free(rx);
+	duct_sender_free(tx);
+	duct_channel_free(channel);
+}
+
+/* Where a send without receivers fails, each one that comes revives the channel. */
+TEST(member, revives_its_channel, 5)
+{
+	duct_channel *channel;
+	duct_sender *tx;
+
+	CHECK_STATUS(duct_broadcast_new(&channel, 0, DUCT_OPTIONS(.unheard = DUCT_UNHEARD_FAIL)), DUCT_OK);
+	CHECK_STATUS(duct_sender_new(channel, &tx), DUCT_OK);
+	for (int again = 0; again < 3; again++) {
+		duct_receiver *rx;
+
+		CHECK_STATUS(duct_try_send(tx, NULL), DUCT_NO_RECEIVERS);
+		rx = subscribe_as(channel, NULL);
+		CHECK_STATUS(duct_try_send(tx, NULL), DUCT_OK);
+		duct_receiver_free(rx);
+	}
+	duct_sender_free(tx);
+	duct_channel_free(channel);
+}
+
 /* ---- Joining a replay ------------------------------------------------------------------------------------------- */
 
 /* A channel whose messages are letters, copied by a hook, of which it keeps three. */
