@@ -434,27 +434,39 @@ static struct entry *choose(const duct_cache *cache, const struct key *key)
 	return cache->len > 0 ? cache->order[cache->len - 1] : NULL;
 }
 
+/* With no lock: takes the entry out if it still is the one with that box. */
+static struct entry *take_out_same(duct_cache *cache, const struct key *key, const duct_box *box)
+{
+	struct entry *entry;
+
+	mutex_lock(&cache->lock);
+	entry = choose(cache, key);
+	if (entry != NULL && entry->box == box)
+		take_out(cache, entry);
+	else
+		entry = NULL;
+	mutex_unlock(&cache->lock);
+	return entry;
+}
+
 /* A copy of what others are copying from at this moment too; the entry goes if it has not changed meanwhile, else false. */
 static bool pop_copy(duct_cache *cache, const struct key *key, duct_box *shared, void *message, duct_status *status)
 {
-	const bool copied = copy_out(cache, message, shared);
-	struct entry *entry = NULL;
+	const struct hooks *hooks = cache->hooks;
+	duct_box *copy = box_new(hooks->allocator, hooks->size, hooks->drop, hooks->context);
+	const bool copied = copy != NULL && copy_out(cache, duct_box_data(copy), shared);
+	struct entry *entry = copied ? take_out_same(cache, key, shared) : NULL;
 
-	if (copied) {
-		mutex_lock(&cache->lock);
-		entry = choose(cache, key);
-		if (entry != NULL && entry->box == shared)
-			take_out(cache, entry);
-		else
-			entry = NULL;
-		mutex_unlock(&cache->lock);
-		if (entry == NULL)
-			drop_again(cache, message);
-	}
-	duct_box_free(shared);
-	if (entry != NULL)
-		entry_free(entry);
 	*status = copied ? DUCT_OK : DUCT_NOMEM;
+	if (entry != NULL) {
+		box_move_out(copy, message);
+		entry_free(entry);
+	}
+	if (copied)
+		duct_box_free(copy);
+	else if (copy != NULL)
+		box_free_empty(copy);
+	duct_box_free(shared);
 	return !copied || entry != NULL;
 }
 

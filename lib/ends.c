@@ -123,18 +123,22 @@ bool member_close(struct member *member, duct_status status)
 	return left;
 }
 
-static bool subscription_is_valid(const duct_subscription *subscription)
-{
-	if (subscription->size != sizeof *subscription || (unsigned)subscription->overflow > DUCT_CUT_OFF)
-		return false;
-	return subscription->overflow != DUCT_LATEST_ONLY || subscription->capacity <= 1;
-}
-
 static size_t capacity_of(const duct_subscription *subscription)
 {
 	if (subscription->capacity != 0)
 		return subscription->capacity;
 	return subscription->overflow == DUCT_LATEST_ONLY ? 1 : DUCT_CAPACITY_DEFAULT;
+}
+
+static bool subscription_is_valid(const duct_subscription *subscription, size_t message_size)
+{
+	size_t ring_size;
+
+	if (subscription->size != sizeof *subscription || (unsigned)subscription->overflow > DUCT_CUT_OFF)
+		return false;
+	if (subscription->overflow == DUCT_LATEST_ONLY && subscription->capacity > 1)
+		return false;
+	return ring_measure(message_size, capacity_of(subscription), &ring_size);
 }
 
 /* One block of memory: the member, its ring, its name. */
@@ -146,8 +150,7 @@ static duct_status member_new(duct_channel *channel, const duct_subscription *su
 	unsigned char *block;
 	struct member *made;
 
-	if (!ring_measure(channel->hooks.size, capacity, &ring_size))
-		return DUCT_INVALID;
+	(void)ring_measure(channel->hooks.size, capacity, &ring_size);
 	if ((block = memory_new(channel->hooks.allocator, head + ring_size + name_size)) == NULL)
 		return DUCT_NOMEM;
 	made = (struct member *)(void *)block;
@@ -231,12 +234,12 @@ duct_status receiver_subscribe(
 	struct member *member;
 	duct_status status;
 
-	if (channel->fan == NULL)
-		return DUCT_UNSUPPORTED;
 	if (subscription == NULL)
 		subscription = &defaults;
-	if (!subscription_is_valid(subscription))
+	if (!subscription_is_valid(subscription, channel->hooks.size))
 		return DUCT_INVALID;
+	if (channel->fan == NULL)
+		return DUCT_UNSUPPORTED;
 	status = member_new(channel, subscription, hidden, &member);
 	if (status != DUCT_OK)
 		return status;

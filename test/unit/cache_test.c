@@ -757,7 +757,7 @@ TEST(pop, of_what_has_gone_meanwhile_is_empty, 5)
 	hooks.act = pop_1_while_it_changes;
 	hooks.at_copy = 1;
 	CHECK_STATUS(get(1, &id), DUCT_OK);
-	CHECK(inner.status == DUCT_EMPTY && duct_cache_len(world.cache) == 0);
+	CHECK(inner.status == DUCT_EMPTY && inner.id == -1 && duct_cache_len(world.cache) == 0);
 	CHECK(atomic_load(&instances.copied) == 2 && atomic_load(&instances.dropped) == 2 && instances_alive() == 0);
 	world_free();
 }

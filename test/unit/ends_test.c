@@ -756,3 +756,17 @@ TEST(log_tell_of, cuts_long_names, 5)
 	CHECK(strlen(told.text) < 256 && strstr(told.text, "nnnn") != NULL);
 	CHECK(told.event.channel == name && told.event.receiver == name);
 }
+
+/* What is refused is refused by any channel: only what could be is not supported. */
+TEST(member, is_refused_before_it_is_not_supported, 5)
+{
+	struct test_pair pair = test_pair_new(8, 3);
+	duct_receiver *rx = NULL;
+
+	CHECK_STATUS(duct_subscribe(pair.channel, &rx, NULL), DUCT_UNSUPPORTED);
+	CHECK_STATUS(duct_sender_subscribe(pair.tx, &rx, NULL), DUCT_UNSUPPORTED);
+	CHECK_STATUS(duct_subscribe(pair.channel, &rx, DUCT_SUBSCRIPTION(.overflow = (duct_overflow)77)), DUCT_INVALID);
+	CHECK_STATUS(duct_subscribe(pair.channel, &rx, DUCT_SUBSCRIPTION(.capacity = SIZE_MAX)), DUCT_INVALID);
+	CHECK(rx == NULL && pair.channel->references == 3);
+	test_pair_free(&pair);
+}
