@@ -930,3 +930,68 @@ TEST(peekable, keeps_the_latest_only, 5)
 	duct_sender_free(tx);
 	duct_channel_free(channel);
 }
+
+/* ---- A pop that needs memory ----------------------------------------------------------------------------------------- */
+
+static struct {
+	bool none; /* there is no memory */
+	duct_cache *cache;
+	duct_status status;
+	int message;
+} short_of;
+
+static void *allocate_if_any(size_t size, void *context)
+{
+	(void)context;
+	return short_of.none ? NULL : malloc(size);
+}
+
+static void release_it(void *memory, void *context)
+{
+	(void)context;
+	free(memory);
+}
+
+static const void *one_key(const void *message, size_t *size, void *context)
+{
+	(void)context;
+	*size = 0;
+	return message;
+}
+
+static int copy_and_pop(void *to, const void *from, void *context)
+{
+	(void)context;
+	memcpy(to, from, sizeof(int));
+	if (short_of.cache != NULL) {
+		short_of.none = true;
+		short_of.status = duct_cache_pop(short_of.cache, NULL, 0, &short_of.message);
+		short_of.none = false;
+	}
+	return 0;
+}
+
+/* What somebody is copying from has to be copied; without memory for that the entry stays, and the message as it was. */
+TEST(pop, without_memory_changes_nothing, 5)
+{
+	const duct_allocator from_here = { allocate_if_any, release_it, NULL };
+	duct_sender *tx;
+	duct_receiver *rx;
+	duct_cache *cache;
+	int in = -1;
+
+	short_of.message = -1;
+	CHECK_STATUS(
+	    duct_broadcast_open(&tx, &rx, sizeof(int), NULL, DUCT_OPTIONS(.copy = copy_and_pop, .allocator = &from_here)),
+	    DUCT_OK);
+	CHECK_STATUS(duct_cache_new(&cache, rx, one_key, NULL), DUCT_OK);
+	CHECK_STATUS(duct_send(tx, &(int){ 5 }), DUCT_OK);
+	CHECK(duct_cache_len(cache) == 1);
+	short_of.cache = cache;
+	CHECK_STATUS(duct_cache_get(cache, NULL, 0, &in), DUCT_OK);
+	short_of.cache = NULL;
+	CHECK_STATUS(short_of.status, DUCT_NOMEM);
+	CHECK(in == 5 && short_of.message == -1 && duct_cache_len(cache) == 1);
+	duct_cache_free(cache);
+	duct_sender_free(tx);
+}
