@@ -121,7 +121,7 @@ size_t ring_put_many(const struct ring *ring, struct cursor *put, const void *me
 {
 	size_t position = load_relaxed(&put->position), slot = load_relaxed(&put->slot);
 
-	count = ring_room(ring, put, count);
+	count = run_length(ring, put, position, count);
 	for (size_t i = 0; i < count; i++, slot = ring_step(ring, slot, 1))
 		ring_copy(ring, ring_message(ring, slot), ring_nth(ring, messages, i));
 	if (count > 0)

@@ -183,6 +183,7 @@ const char *const listed_smallest[] = {
 	"0 0 0 0 x0 *S0'",
 	"1 0 0 0 s0|fx0|fR0",
 	"1 0 0 0 fx0 s0|fR0|*S0'",
+	"1 0 0 0 m0*2|n0*1-2 r0|m0*2",
 	"1 0 1 0 d0|s0|r1",
 	"1 0 0 0 s0 s0|s0 r0|d0",
 	"0 2^ 0 2 d1",
