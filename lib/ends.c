@@ -188,6 +188,8 @@ static bool try_join(struct member *member, const struct end *from, struct repla
 	channel_begin(channel, &change);
 	*status = may_open_locked(channel, from, from != NULL && from->queue == &channel->queue);
 	if (*status == DUCT_OK) {
+		if (from != NULL && from->queue != &channel->queue)
+			member->overflow = ((const struct member *)(const void *)from)->overflow; /* as it is now */
 		channel->receivers += !member->hidden; /* before the line is served, where others may be cut off */
 		decided = fan_join_locked(channel->fan, member, replay, &change.wakes);
 		if (!decided)
