@@ -323,13 +323,13 @@ check-threads: $(BUILD)/fork/tests $(STRESS:%=$(BUILD)/fork/stress/%) $(BUILD)/t
 check-random: $(EXPLORER) $(SPINNER) $(BROADCASTS) $(SPINNER_BROADCASTS)
 	test/schedule/explore.sh $(EXPLORER) random 100000 50 1
 	test/schedule/explore.sh $(SPINNER) random 4000 50 2
-	test/schedule/explore.sh $(BROADCASTS) random 40000 50 1
-	test/schedule/explore.sh $(SPINNER_BROADCASTS) random 4000 50 2
+	test/schedule/explore.sh $(BROADCASTS) random 12000 50 1
+	test/schedule/explore.sh $(SPINNER_BROADCASTS) random 2000 50 2
 
 check-exhaustive: $(EXPLORER) $(BROADCASTS)
 	test/schedule/explore.sh $(EXPLORER) exhaustive 2
 	test/schedule/explore.sh $(EXPLORER) outcomes 3
-	test/schedule/explore.sh $(BROADCASTS) exhaustive 2 200000
+	test/schedule/explore.sh $(BROADCASTS) exhaustive 2 20000
 
 check-planted:
 	CC='$(CC)' test/schedule/planted.sh
