@@ -770,3 +770,19 @@ TEST(member, is_refused_before_it_is_not_supported, 5)
 	CHECK(rx == NULL && pair.channel->references == 3);
 	test_pair_free(&pair);
 }
+
+/* The line about an anycast channel has its whole capacity, that about a broadcast none. */
+TEST(describe, tells_the_capacity_of_an_anycast_channel, 5)
+{
+	struct test_pair pair = test_pair_new(1, 1234567);
+	duct_channel *broadcast;
+	char line[256];
+
+	CHECK(duct_channel_describe(pair.channel, line, sizeof line) < sizeof line);
+	CHECK(strstr(line, ": 0 of 1234567 messages of 1 bytes") != NULL);
+	CHECK_STATUS(duct_broadcast_new(&broadcast, 8, NULL), DUCT_OK);
+	CHECK(duct_channel_describe(broadcast, line, sizeof line) < sizeof line);
+	CHECK(strstr(line, ": 0 messages of 8 bytes") != NULL);
+	duct_channel_free(broadcast);
+	test_pair_free(&pair);
+}
