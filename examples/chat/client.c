@@ -155,7 +155,7 @@ static void skip_written(struct msghdr *message, size_t written)
 static bool write_lines(int fd, duct_box *const *lines, size_t count, duct_time deadline)
 {
 	struct iovec parts[BATCH];
-	struct msghdr message = { .msg_iov = parts, .msg_iovlen = count };
+	struct msghdr message = { .msg_iov = parts, .msg_iovlen = (unsigned short)count };
 
 	for (size_t i = 0; i < count; i++)
 		parts[i] = (struct iovec){ .iov_base = duct_box_data(lines[i]), .iov_len = duct_box_size(lines[i]) };
