@@ -146,21 +146,23 @@ static void lose_message(struct publication *publication, size_t i)
 		ring_copy(publication->ring, place, ring_nth(publication->ring, publication->messages, i));
 }
 
-static struct member *member_of_loss(struct loss *loss)
+/* Tells the log of all that the member has lost since it was last told. */
+static void tell_lost(struct member *member, duct_log_kind kind)
 {
-	return (struct member *)(void *)((unsigned char *)loss - offsetof(struct member, loss));
-}
-
-static void tell_loss(struct loss *loss)
-{
-	struct member *member = member_of_loss(loss);
 	uint64_t lost;
 
 	queue_lock_put(&member->queue);
 	lost = member->lost - member->lost_logged;
 	member->lost_logged = member->lost;
 	queue_unlock_put(&member->queue);
-	log_tell_of(&member->log, DUCT_LOG_LOST, member->name, lost);
+	log_tell_of(&member->log, kind, member->name, lost);
+}
+
+static void tell_loss(struct loss *loss)
+{
+	struct member *member = (struct member *)(void *)((unsigned char *)loss - offsetof(struct member, loss));
+
+	tell_lost(member, DUCT_LOG_LOST);
 	queue_lock_put(&member->queue);
 	member->telling = false;
 	queue_unlock_put(&member->queue);
@@ -170,13 +172,8 @@ static void tell_loss(struct loss *loss)
 static void tell_cut(struct loss *cut)
 {
 	struct member *member = (struct member *)(void *)((unsigned char *)cut - offsetof(struct member, cut));
-	uint64_t lost;
 
-	queue_lock_put(&member->queue);
-	lost = member->lost - member->lost_logged;
-	member->lost_logged = member->lost;
-	queue_unlock_put(&member->queue);
-	log_tell_of(&member->log, DUCT_LOG_CUT_OFF, member->name, lost);
+	tell_lost(member, DUCT_LOG_CUT_OFF);
 	end_unpin(&member->end);
 }
 
@@ -549,14 +546,21 @@ static void pump(struct waiter *scout)
 	release(channel);
 }
 
+/* Whether it is this send's turn: those in line first, who may cut off the last receiver. */
+static duct_status take_turn_locked(struct fan *fan, struct node **wakes)
+{
+	if (!serve_line_locked(fan, wakes) || !admits_locked(fan))
+		return DUCT_FULL;
+	return (duct_status)load_relaxed(&fan->gate->put.at.ended);
+}
+
 static duct_status fan_put_locked(const struct op *op, struct node **wakes)
 {
 	struct fan *fan = fan_of(op->queue);
+	const duct_status turn = take_turn_locked(fan, wakes);
 
-	if (!serve_line_locked(fan, wakes) || !admits_locked(fan))
-		return DUCT_FULL;
-	if (load_relaxed(&op->queue->put.at.ended) != DUCT_OK)
-		return (duct_status)load_relaxed(&op->queue->put.at.ended); /* the line has cut off the last receiver */
+	if (turn != DUCT_OK)
+		return turn;
 	if (!is_equipped(fan, op))
 		return TRAY_IS_SHORT;
 	publish_locked(fan, op, 1, wakes);
@@ -575,14 +579,14 @@ static size_t room_for(const struct fan *fan, size_t count)
 static duct_status fan_put_many_locked(const struct op *op, size_t count, size_t *moved, struct node **wakes)
 {
 	struct fan *fan = fan_of(op->queue);
+	duct_status turn;
 
 	*moved = 0;
 	if (fan->outlet.has_hooks)
 		return DUCT_FULL; /* one by one, with a tray */
-	if (!serve_line_locked(fan, wakes) || !admits_locked(fan))
-		return DUCT_FULL;
-	if (load_relaxed(&op->queue->put.at.ended) != DUCT_OK)
-		return (duct_status)load_relaxed(&op->queue->put.at.ended);
+	turn = take_turn_locked(fan, wakes);
+	if (turn != DUCT_OK)
+		return turn;
 	*moved = room_for(fan, count);
 	publish_locked(fan, op, *moved, wakes);
 	return DUCT_FULL;
