@@ -76,7 +76,7 @@ static void unlink_member(struct fan *fan, struct member *member)
 		member->prev->next = member->next;
 	else
 		fan->first = member->next;
-	fan->members--;
+	store_relaxed(&fan->outlet.members, load_relaxed(&fan->outlet.members) - 1);
 	fan->receivers -= !member->hidden;
 	fan->blocking -= member->overflow == DUCT_BLOCK;
 }
@@ -461,7 +461,7 @@ static size_t surplus(const struct fan *fan)
 static bool is_equipped(const struct fan *fan, const struct op *op)
 {
 	const bool keeps = fan->history.most > 0;
-	size_t instances = fan->members + keeps, copies = 0, room = 0;
+	size_t instances = load_relaxed(&fan->outlet.members) + keeps, copies = 0, room = 0;
 
 	if (!fan->outlet.has_hooks)
 		return true;
@@ -472,13 +472,14 @@ static bool is_equipped(const struct fan *fan, const struct op *op)
 	return tray_has(op->tray, copies, room, keeps && keeps_owned(fan));
 }
 
-/* For spinning threads, which see by it that messages move (spin.c). */
+/* For spinning threads, which see by it that messages move: so many, to all members (spin.c). */
 static void show_progress(const struct fan *fan, size_t count)
 {
 	struct cursor *put = &fan->gate->put.at, *take = &fan->gate->take.at;
+	const size_t moved = count * (load_relaxed(&fan->outlet.members) + 1);
 
-	store_release(&put->position, load_relaxed(&put->position) + 2 * count);
-	store_release(&take->position, load_relaxed(&take->position) + 2 * count);
+	store_release(&put->position, load_relaxed(&put->position) + 2 * moved);
+	store_release(&take->position, load_relaxed(&take->position) + 2 * moved);
 }
 
 /* With the publish lock, admitted and equipped. */
@@ -696,7 +697,7 @@ static void link_member(struct fan *fan, struct member *member)
 	else
 		fan->first = member;
 	fan->last = member;
-	fan->members++;
+	store_relaxed(&fan->outlet.members, load_relaxed(&fan->outlet.members) + 1);
 	fan->receivers += !member->hidden;
 	fan->blocking += member->overflow == DUCT_BLOCK;
 }

@@ -79,7 +79,6 @@ struct fan {
 	struct duct_channel *channel; /* [I] */
 	duct_unheard unheard;         /* [I] */
 	struct member *first, *last;  /* [p] in the order of joining */
-	size_t members;               /* [p] */
 	size_t receivers;             /* [p] those that are not hidden */
 	size_t blocking;              /* [p] those with DUCT_BLOCK */
 	uint64_t joined, named;       /* [p] members, ever; and those that were given names */

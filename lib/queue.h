@@ -108,6 +108,7 @@ struct op {
 /* What a gate does instead of what its ring would: fan.c.  With the locks that the functions of the same names have below. */
 struct outlet {
 	bool has_hooks;                       /* its sends need trays */
+	_Atomic uint32_t members;             /* [p] queues behind the gate; also read without, as a hint */
 	const _Atomic int32_t *scout;         /* a claim word: as long as it is free there is no room (fan.h) */
 	bool (*prepare)(const struct op *op); /* makes what the tray was short of, with no lock; false if that failed */
 	duct_status (*put_locked)(const struct op *op, struct node **wakes);

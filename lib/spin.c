@@ -15,6 +15,7 @@
 #define DUCT_YIELD_LONG 200000 /* ns: a yield that long may have gone to a stranger */
 #endif
 #define YIELD_WORTH 1000  /* ns a message: if the queues moved slower than that meanwhile, it did */
+#define TURN_LONG 20000   /* ns: what one of many receivers of a broadcast takes, once it has the processor */
 #define SLEEP_LONG 50000  /* ns: longer than it takes to be woken by a peer that is quick */
 #define SHARED_AT 1000    /* so much of a lesson about pauses, and peers may well share a processor */
 #define PAUSES_MOST_LOG 6 /* a round pauses 1, 2, 4 ... 64 times, then 64 times each */
@@ -31,13 +32,30 @@ static void pause_round(uint32_t round)
 		cpu_pause();
 }
 
-/* Grows by four for each message that goes through the queues: it moves both cursors by two. */
+/* Grows by four for each message that goes through the queues: it moves both cursors by two; those of a gate for each member. */
 static size_t progress(const struct op *ops, uint32_t count)
 {
 	size_t sum = 0;
 
-	for (uint32_t i = 0; i < count; i++)
-		sum += load_relaxed(&ops[i].queue->put.at.position) + load_relaxed(&ops[i].queue->take.at.position);
+	for (uint32_t i = 0; i < count; i++) {
+		const struct queue *gate = ops[i].queue->gate;
+
+		sum += load_relaxed(&gate->put.at.position) + load_relaxed(&gate->take.at.position);
+	}
+	return sum;
+}
+
+/* What a yield may take if it went to those who receive the same messages: all of them may have a turn. */
+static duct_time turns(const struct op *ops, uint32_t count)
+{
+	duct_time sum = DUCT_YIELD_LONG;
+
+	for (uint32_t i = 0; i < count; i++) {
+		const struct outlet *outlet = ops[i].queue->gate->outlet;
+
+		if (outlet != NULL)
+			sum += TURN_LONG * (duct_time)load_relaxed(&outlet->members);
+	}
 	return sum;
 }
 
@@ -59,7 +77,7 @@ static bool timed_yield(const struct op *ops, uint32_t count)
 	sched_yield();
 	took = duct_now() - began;
 	moved = progress(ops, count) - before;
-	if (took <= DUCT_YIELD_LONG || (uint64_t)took / YIELD_WORTH <= moved / 4)
+	if (took <= turns(ops, count) || (uint64_t)took / YIELD_WORTH <= moved / 4)
 		return true;
 	if (moved > 0 && !was_missed(ops, count))
 		return true;

@@ -14,6 +14,8 @@
  *                   one that took long while the queues hardly moved went to a stranger.  It did no harm, though, if
  *                   messages were taken from a sender's ring and nobody sleeps for want of more: the receiver has others
  *                   to receive from, and would only have been kept from it to wake us for one slot after the other.
+ *                   The receivers of a broadcast are no strangers to each other: a yield may take as long as a turn of each
+ *                   of them does, and a message is worth one for each.
  *     long pauses   are in vain if a peer shares our processor, which a yield tells of that helps where pauses did not; if it
  *                   is busy or idle, which a long sleep tells of; or if strangers have its processor.  After a short sleep
  *                   they are tried again sooner.

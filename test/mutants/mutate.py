@@ -319,7 +319,7 @@ class Sites:
             self.add('negation', (i, i, ''))
         elif text in ('++', '--', '+=', '-=', '*=', '/=', '&=', '|='):
             self.add('arithmetic', (i, i, ARITHMETIC[text]))
-        elif text in ARITHMETIC and self.is_binary(i):
+        elif text in ARITHMETIC and self.is_binary(i) and self.text(i + 1) != '*':  # /* would begin a comment
             self.add('arithmetic', (i, i, ARITHMETIC[text]))
         elif token.kind == 'number':
             self.number(i)

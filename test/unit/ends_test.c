@@ -381,10 +381,10 @@ TEST(member, that_is_hidden_is_not_counted, 5)
 	duct_receiver *rx;
 
 	CHECK_STATUS(receiver_subscribe(channel, NULL, NULL, true, &rx), DUCT_OK);
-	CHECK(member_of(rx)->hidden && channel->fan->members == 1 && channel->fan->receivers == 0);
+	CHECK(member_of(rx)->hidden && channel->fan->outlet.members == 1 && channel->fan->receivers == 0);
 	CHECK(channel->receivers == 0 && !channel->was_received && channel->references == 2);
 	duct_receiver_free(rx);
-	CHECK(channel->fan->members == 0 && channel->references == 1);
+	CHECK(channel->fan->outlet.members == 0 && channel->references == 1);
 	duct_channel_free(channel);
 }
 

@@ -180,7 +180,7 @@ TEST(fan_join, asks_for_more_references, 5)
 	CHECK(fan_replay_needed(channel->fan, 5) == 2 && fan_replay_needed(channel->fan, 1) == 1);
 	queue_lock_both(&channel->queue);
 	CHECK(!fan_join_locked(channel->fan, member, &replay, &wakes));
-	CHECK(!member->joined && channel->fan->members == 0 && wakes == NULL && replay.len == 7);
+	CHECK(!member->joined && channel->fan->outlet.members == 0 && wakes == NULL && replay.len == 7);
 	queue_unlock_both(&channel->queue);
 	duct_receiver_free(rx);
 	close_channel();
@@ -441,16 +441,24 @@ TEST(fan_gate, hides_peekables_from_a_discard, 5)
 	close_channel();
 }
 
-/* Waiting threads see by the cursors that messages move; nothing is queued there. */
+/* Waiting threads see by the cursors that messages move, and to how many; nothing is queued there. */
 TEST(fan_gate, shows_progress, 5)
 {
+	duct_receiver *rx[2];
 	size_t before;
 
 	open_channel(NULL);
-	before = channel->queue.put.at.position;
-	CHECK(before % 2 == 1);
-	CHECK_STATUS(duct_send_many(tx, (int[]){ 1, 2, 3 }, 3, NULL, 0, NULL), DUCT_OK);
-	CHECK(channel->queue.put.at.position == before + 6 && channel->queue.take.at.position == before + 6);
-	CHECK(queue_backlog(&channel->queue).len == 0);
+	for (size_t receivers = 0; receivers <= 2; receivers++) {
+		before = channel->queue.put.at.position;
+		CHECK(before % 2 == 1);
+		CHECK_STATUS(duct_send_many(tx, (int[]){ 1, 2, 3 }, 3, NULL, 0, NULL), DUCT_OK);
+		CHECK(channel->queue.put.at.position == before + 6 * (1 + receivers));
+		CHECK(channel->queue.take.at.position == before + 6 * (1 + receivers));
+		CHECK(queue_backlog(&channel->queue).len == 0);
+		if (receivers < 2)
+			rx[receivers] = join(DUCT_DROP_OLDEST, 3);
+	}
+	duct_receiver_free(rx[0]);
+	duct_receiver_free(rx[1]);
 	close_channel();
 }

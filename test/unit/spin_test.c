@@ -257,6 +257,47 @@ TEST(spin, judges_long_yields, 10)
 	}
 }
 
+/* Members of a broadcast may all have a turn meanwhile, and what moves through their gate counts, not what one of them gets. */
+TEST(spin, judges_long_yields_of_members, 10)
+{
+	static const struct {
+		uint32_t count, members; /* operations, of which the last is behind the gate */
+		bool at_gate;            /* something moves there, or in the last one's own queue */
+		int moved;
+		bool fails;
+	} yields[] = {
+		{ 1, 0, true, NONE, true },
+		{ 1, 10, true, NONE, true }, /* turns of 0.2 ms at most, and 0.2 for any yield */
+		{ 1, 10, true, MANY, false },
+		{ 1, 10, false, MANY, true },
+		{ 1, 1000000, true, NONE, false },
+		{ 2, 10, true, NONE, true },
+		{ 2, 1000000, true, NONE, false },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(yields); i++) {
+		const struct outlet outlet = { .members = yields[i].members };
+		struct desk desks[2], gate;
+		struct desk *last = &desks[yields[i].count - 1];
+		struct op ops[2];
+
+		spin_desk_init(&gate, 0);
+		for (int k = 0; k < 2; k++) {
+			spin_desk_init(&desks[k], 0);
+			ops[k] = recv_through(&desks[k].rx, NULL);
+		}
+		gate.queue.outlet = &outlet;
+		last->queue.gate = &gate.queue;
+		yield_queue = yields[i].at_gate ? &gate.queue : &last->queue;
+		yield_moves = yields[i].moved;
+		CHECK(yield_fails(ops, yields[i].count) == yields[i].fails);
+		last->queue.gate = &last->queue;
+		for (int k = 0; k < 2; k++)
+			desk_fini(&desks[k]);
+		desk_fini(&gate);
+	}
+}
+
 /* The lesson about pauses is asked once in a wait, as soon as it may be: strangers may come late, or go. */
 TEST(spin, asks_for_pauses_once, 5)
 {
