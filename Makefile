@@ -173,7 +173,7 @@ $(eval $(call FLAVOUR,msan,-DFORK_RUNNER -O1 -fno-omit-frame-pointer -fsanitize=
 # gcc has no MemorySanitizer.
 CLANG = clang-19
 $(BUILD)/msan/%: CC = $(CLANG)
-MSAN_PROGRAMS = $(BUILD)/msan/tests $(BUILD)/msan/faults $(BUILD)/msan/stress/stress_mix $(BUILD)/msan/stress/stress_history
+MSAN_PROGRAMS = $(BUILD)/msan/tests $(BUILD)/msan/faults $(patsubst %,$(BUILD)/msan/stress/stress_%,mix history broadcast)
 
 # The explorer first: what it finds, it tells best.
 check: check-schedule check-self check-header check-layers check-symbols check-install check-man check-examples check-fault \
@@ -276,6 +276,7 @@ check-msan: $(MSAN_PROGRAMS)
 	TEST_TIME_SCALE=10 $(BUILD)/msan/faults
 	$(BUILD)/msan/stress/stress_mix 5000
 	$(BUILD)/msan/stress/stress_history 4000 all all
+	$(BUILD)/msan/stress/stress_broadcast 20000
 
 check-onelock: $(BUILD)/onelock/tests
 	$(BUILD)/onelock/tests
@@ -353,8 +354,8 @@ check-targets:
 check-coverage:
 	test/coverage/check-coverage.sh $(BUILD)/coverage
 
-soak: $(EXPLORER) $(STRESS:%=$(BUILD)/fork/stress/%)
-	test/soak.sh $(HOURS) $(EXPLORER) $(BUILD)/fork/stress
+soak: $(EXPLORER) $(BROADCASTS) $(STRESS:%=$(BUILD)/fork/stress/%)
+	test/soak.sh $(HOURS) $(dir $(EXPLORER)) $(BUILD)/fork/stress
 
 HOURS = 8
 

@@ -80,6 +80,14 @@ static inline void tray_finish(struct op *op)
 	end_unpin(op->end);
 }
 
+/* One attempt, with a tray if the operation has to bring one; otherwise queue_try. */
+duct_status channel_try_with_tray(const struct op *op);
+
+static inline duct_status channel_try(const struct op *op)
+{
+	return unlikely(needs_tray(op)) ? channel_try_with_tray(op) : queue_try(op);
+}
+
 static inline bool channel_is_closed(const duct_channel *channel)
 {
 	return load_acquire(&channel->queue.take.at.ended) != DUCT_OK;

@@ -34,32 +34,37 @@ static bool send_scout_locked(struct fan *fan, struct member *member)
 	return full;
 }
 
-/* With the publish lock: whether a message can go to all members, and so many more before it. */
-static bool has_room_locked(const struct fan *fan, size_t before)
+/* Sends wait for a first receiver. */
+static bool awaits_receiver(const struct fan *fan)
 {
-	if (fan->receivers == 0 && fan->unheard == DUCT_UNHEARD_WAIT)
-		return false;
-	for (const struct member *member = fan->blocking > 0 ? fan->first : NULL; member != NULL; member = member->next)
-		if (member->overflow == DUCT_BLOCK &&
-		    !ring_has_room_for(&member->queue.ring, &member->queue.put.at, before + 1))
-			return false;
-	return true;
+	return fan->receivers == 0 && fan->unheard == DUCT_UNHEARD_WAIT;
+}
+
+/* With the publish lock: a member that blocks and has no room for so many messages, or NULL. */
+static inline struct member *first_full(const struct fan *fan, size_t count)
+{
+	for (struct member *member = fan->blocking > 0 ? fan->first : NULL; member != NULL; member = member->next)
+		if (member->overflow == DUCT_BLOCK && !ring_has_room_for(&member->queue.ring, &member->queue.put.at, count))
+			return member;
+	return NULL;
+}
+
+/* With the publish lock: whether so many messages can go to all members. */
+static bool has_room_locked(const struct fan *fan, size_t count)
+{
+	return !awaits_receiver(fan) && first_full(fan, count) == NULL;
 }
 
 /* With the publish lock: whether a message can go to all members; if not, the scout is out. */
 static bool admits_locked(struct fan *fan)
 {
-	if (fan->receivers == 0 && fan->unheard == DUCT_UNHEARD_WAIT)
+	struct member *full;
+
+	if (awaits_receiver(fan))
 		return false;
-	if (fan->blocking == 0)
-		return true;
-	for (struct member *member = fan->first; member != NULL; member = member->next) {
-		if (member->overflow != DUCT_BLOCK)
-			continue;
-		while (!ring_has_room(&member->queue.ring, &member->queue.put.at))
-			if (send_scout_locked(fan, member))
-				return false;
-	}
+	while ((full = first_full(fan, 1)) != NULL)
+		if (send_scout_locked(fan, full))
+			return false;
 	return true;
 }
 
@@ -610,7 +615,7 @@ static duct_status fan_probe_locked(const struct op *op)
 	if (op->is_send && op->tray != NULL && !is_equipped(fan, op))
 		return TRAY_IS_SHORT;
 	if (op->is_send)
-		return has_room_locked(fan, side_count_partners(&op->queue->take)) ? DUCT_OK : DUCT_FULL;
+		return has_room_locked(fan, side_count_partners(&op->queue->take) + 1) ? DUCT_OK : DUCT_FULL;
 	if (load_relaxed(&op->queue->take.at.ended) != DUCT_OK)
 		return DUCT_CLOSED;
 	return fan->receivers >= op->number ? DUCT_OK : DUCT_EMPTY;
@@ -838,7 +843,7 @@ bool fan_is_full(struct fan *fan)
 	bool full;
 
 	queue_lock_put(fan->gate);
-	full = !has_room_locked(fan, 0);
+	full = !has_room_locked(fan, 1);
 	queue_unlock_put(fan->gate);
 	return full;
 }

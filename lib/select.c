@@ -62,26 +62,6 @@ static struct census count_cases(const duct_case *cases, size_t count, bool obse
 
 /* ---- Sends that need trays ------------------------------------------------------------------------------------- */
 
-static NOINLINE duct_status try_with_tray(const duct_case *c)
-{
-	struct op op = op_of(c, 0);
-	struct tray tray;
-	duct_status status;
-
-	tray_begin(&tray, &op);
-	status = queue_try(&op);
-	tray_finish(&op);
-	return status;
-}
-
-/* One attempt at what looks ready. */
-static inline duct_status try_case(const duct_case *c)
-{
-	const struct op op = op_of(c, 0);
-
-	return unlikely(needs_tray(&op)) ? try_with_tray(c) : queue_try(&op);
-}
-
 /* Gives trays to the operations of a wait that need them, if any does; false if there is no memory. */
 static bool begin_trays(struct wait *wait, struct tray **trays)
 {
@@ -116,11 +96,13 @@ static duct_status look(const duct_case *cases, size_t count, const struct tour 
 {
 	for (uint32_t k = 0; k <= tour->mask; k++) {
 		uint32_t i = tour_stop(tour, k);
+		struct op op;
 		duct_status status;
 
 		if (i >= count || !is_live(&cases[i]))
 			continue;
-		status = try_case(&cases[i]);
+		op = op_of(&cases[i], i);
+		status = channel_try(&op);
 		if (!is_pending(status)) {
 			*done = i;
 			return status;

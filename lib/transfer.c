@@ -22,13 +22,6 @@ static bool array_is_valid(const struct end *end, const void *messages, size_t c
 	return count == 0 || size == 0 || (messages != NULL && count <= SIZE_MAX / size);
 }
 
-/* One attempt, sure of its order with what the thread did on other channels. */
-static duct_status try_once(const struct op *op)
-{
-	full_fence();
-	return queue_try(op);
-}
-
 static duct_status do_until(const struct op *op, duct_time deadline, duct_cancel *cancel)
 {
 	if (deadline < 0 || !message_is_valid(op->end, op->message))
@@ -65,20 +58,6 @@ static inline bool is_broadcast(const duct_sender *sender)
 }
 
 /* ---- To a broadcast, whose fast path always fails -------------------------------------------------------------- */
-
-static NOINLINE duct_status try_publish(duct_sender *sender, const void *message)
-{
-	struct op op = send_op(sender, message);
-	struct tray tray;
-	duct_status status;
-
-	if (!needs_tray(&op))
-		return try_once(&op);
-	tray_begin(&tray, &op);
-	status = try_once(&op);
-	tray_finish(&op);
-	return status;
-}
 
 duct_status duct_publish(
     duct_sender *sender, const void *message, duct_receipt *receipt, duct_time deadline, duct_cancel *cancel)
@@ -143,10 +122,9 @@ duct_status duct_try_send(duct_sender *sender, const void *message)
 
 	if (sender == NULL || !message_is_valid(&sender->end, message))
 		return DUCT_INVALID;
-	if (unlikely(is_broadcast(sender)))
-		return try_publish(sender, message);
 	op = send_op(sender, message);
-	return try_once(&op);
+	full_fence(); /* in order with what the thread did on other channels */
+	return channel_try(&op);
 }
 
 duct_status duct_send_until(duct_sender *sender, const void *message, duct_time deadline, duct_cancel *cancel)
@@ -224,7 +202,8 @@ duct_status duct_try_recv(duct_receiver *receiver, void *message)
 	if (receiver == NULL || !message_is_valid(&receiver->end, message))
 		return DUCT_INVALID;
 	op = recv_op(receiver, message);
-	return try_once(&op);
+	full_fence(); /* in order with what the thread did on other channels */
+	return queue_try(&op);
 }
 
 duct_status duct_recv_until(duct_receiver *receiver, void *message, duct_time deadline, duct_cancel *cancel)

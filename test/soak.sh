@@ -2,13 +2,14 @@
 # SPDX-License-Identifier: MIT
 # SPDX-FileCopyrightText: The Duct authors
 #
-# Random programs in the explorer and real threads, with new seeds all the time: test/soak.sh HOURS EXPLORER STRESS-FOLDER
+# Random programs in the explorers and real threads, with new seeds all the time: test/soak.sh HOURS EXPLORER-FOLDER STRESS-FOLDER
 #
-# One process explores, one runs the stress programs, and each minute a line tells how much they have done.  Ends when the time
+# One process explores, anycast channels and broadcasts in turn, one runs the stress programs, and each minute a line tells how
+# much they have done.  Ends when the time
 # is over, or when something fails: then with what it printed, which says how to repeat it.
 set -e
 hours=${1:-1}
-explorer=$2
+explorers=$2
 stress=$3
 work=$(mktemp -d "${TMPDIR:-/tmp}/soak.XXXXXX")
 began=$(date +%s)
@@ -38,9 +39,11 @@ explore()
 {
 	seed=$began
 	while goes_on; do
-		run explorer env DUCT_PLAIN_POINTS=$((seed % 2)) "$explorer" random 2000 50 "$seed" || return 0
-		sed -n 's/^\([0-9]*\) executions, .*/\1/p' "$work/explorer" >>"$work/executions"
-		seed=$((seed + 1000000))
+		for kind in programs broadcasts; do
+			run explorer env DUCT_PLAIN_POINTS=$((seed % 2)) "$explorers/$kind" random 2000 50 "$seed" || return 0
+			sed -n 's/^\([0-9]*\) executions, .*/\1/p' "$work/explorer" >>"$work/executions"
+		done
+		seed=$((seed + 1000001))
 	done
 }
 
@@ -51,6 +54,7 @@ stress_all()
 		run threads "$stress/stress_mix" 20000 600 "$seed" || return 0
 		run threads "$stress/stress_transfer" 100000 4 4 600 || return 0
 		run threads "$stress/stress_history" 100000 all all 600 "$seed" || return 0
+		run threads "$stress/stress_broadcast" 100000 600 "$seed" || return 0
 		echo 1 >>"$work/rounds"
 		seed=$((seed + 1))
 	done
