@@ -133,7 +133,8 @@ demo: $(BUILD)/examples/demo $(BUILD)/examples/httpd
 # ---- Tests ----------------------------------------------------------------------------------------------------------
 
 # The same test sources run under Criterion and, where that cannot go, under a small runner of our own (test/support).  The
-# library is built anew for them, with its assertions.  FLAVOUR(name, flags, runner's objects and libraries):
+# library is built anew for them, with its assertions; the tests themselves are compiled with less effort, which is most of the
+# time of a check.  FLAVOUR(name, flags, runner's objects and libraries):
 UNIT := $(sort $(wildcard test/unit/*.c test/contract/*.c))
 FAULT := $(sort $(wildcard test/fault/*.c))
 STRESS := $(patsubst test/stress/%.c,%,$(sort $(wildcard test/stress/*.c)))
@@ -147,7 +148,7 @@ WRAPS := $(shell sed -n 's/^ \*  *\(-Wl,--wrap=.*\)/\1/p' test/fault/faults.h)
 define FLAVOUR
 $(BUILD)/$(1)/%.o: %.c
 	@mkdir -p $$(@D)
-	$$(CC) $$(TEST_FLAGS) $$(CFLAGS) $(2) -c -o $$@ $$<
+	$$(CC) $$(TEST_FLAGS) $$(CFLAGS) $$(if $$(filter test/%,$$<),-O1) $(2) -c -o $$@ $$<
 
 $(BUILD)/$(1)/tests: $(UNIT:%.c=$(BUILD)/$(1)/%.o) $(patsubst %.c,$(BUILD)/$(1)/%.o,$(LIB_SOURCES) test/support/support.c $(3))
 	$$(CC) -pthread $(2) -o $$@ $$^ $(4)

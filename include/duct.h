@@ -48,6 +48,15 @@
 #define DUCT_UNUSED
 #endif
 
+/* Casts that neither language warns of: from handle to handle, and from any pointer to one that may be written through. */
+#ifdef __cplusplus
+#define DUCT_CAST_(type_, value_) reinterpret_cast<type_>(value_)
+#define DUCT_UNCONST_(value_) const_cast<void *>(static_cast<const void *>(value_))
+#else
+#define DUCT_CAST_(type_, value_) ((type_)(value_))
+#define DUCT_UNCONST_(value_) ((void *)(uintptr_t)(value_))
+#endif
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -546,7 +555,7 @@ typedef struct duct_case {
 } duct_case;
 
 #define DUCT_RECV(receiver_, message_) { NULL, (receiver_), (message_), DUCT_OK }
-#define DUCT_SEND(sender_, message_) { (sender_), NULL, (void *)(uintptr_t)(message_), DUCT_OK }
+#define DUCT_SEND(sender_, message_) { (sender_), NULL, DUCT_UNCONST_(message_), DUCT_OK }
 
 /* The same as values, to assign a case. */
 DUCT_UNUSED static inline duct_case duct_recv_case(duct_receiver *receiver, void *message)
@@ -814,7 +823,7 @@ DUCT_UNUSED static inline void duct_auto_cache_free_(duct_cache **cache)
 	typedef struct name_##_##handle_ name_##_##handle_; \
 	DUCT_UNUSED static inline duct_##handle_ *name_##_untyped_##handle_(const name_##_##handle_ *typed) \
 	{ \
-		return (duct_##handle_ *)(uintptr_t)typed; \
+		return DUCT_CAST_(duct_##handle_ *, DUCT_UNCONST_(typed)); \
 	} \
 	DUCT_UNUSED static inline void name_##_##handle_##_free(name_##_##handle_ *typed) \
 	{ \
@@ -826,7 +835,7 @@ DUCT_UNUSED static inline void duct_auto_cache_free_(duct_cache **cache)
 		duct_##handle_ *untyped = NULL; \
 		duct_status status = duct_##handle_##_clone(name_##_untyped_##handle_(typed), clone ? &untyped : NULL); \
 		if (status == DUCT_OK) \
-			*clone = (name_##_##handle_ *)untyped; \
+			*clone = DUCT_CAST_(name_##_##handle_ *, untyped); \
 		return status; \
 	}
 
@@ -846,7 +855,7 @@ DUCT_UNUSED static inline void duct_auto_cache_free_(duct_cache **cache)
 		duct_channel *untyped = NULL; \
 		duct_status status = duct_anycast_new(channel ? &untyped : NULL, sizeof(type_), capacity, options); \
 		if (status == DUCT_OK) \
-			*channel = (name_##_channel *)untyped; \
+			*channel = DUCT_CAST_(name_##_channel *, untyped); \
 		return status; \
 	} \
 	DUCT_UNUSED DUCT_MUST_CHECK static inline duct_status name_##_broadcast_new(name_##_channel **channel, \
@@ -855,7 +864,7 @@ DUCT_UNUSED static inline void duct_auto_cache_free_(duct_cache **cache)
 		duct_channel *untyped = NULL; \
 		duct_status status = duct_broadcast_new(channel ? &untyped : NULL, sizeof(type_), options); \
 		if (status == DUCT_OK) \
-			*channel = (name_##_channel *)untyped; \
+			*channel = DUCT_CAST_(name_##_channel *, untyped); \
 		return status; \
 	} \
 	DUCT_UNUSED DUCT_MUST_CHECK static inline duct_status name_##_subscribe(name_##_channel *channel, \
@@ -864,7 +873,7 @@ DUCT_UNUSED static inline void duct_auto_cache_free_(duct_cache **cache)
 		duct_receiver *untyped = NULL; \
 		duct_status status = duct_subscribe(name_##_untyped_channel(channel), receiver ? &untyped : NULL, subscription); \
 		if (status == DUCT_OK) \
-			*receiver = (name_##_receiver *)untyped; \
+			*receiver = DUCT_CAST_(name_##_receiver *, untyped); \
 		return status; \
 	} \
 	DUCT_UNUSED DUCT_MUST_CHECK static inline duct_status name_##_sender_subscribe(name_##_sender *sender, \
@@ -874,7 +883,7 @@ DUCT_UNUSED static inline void duct_auto_cache_free_(duct_cache **cache)
 		duct_status status = \
 		    duct_sender_subscribe(name_##_untyped_sender(sender), receiver ? &untyped : NULL, subscription); \
 		if (status == DUCT_OK) \
-			*receiver = (name_##_receiver *)untyped; \
+			*receiver = DUCT_CAST_(name_##_receiver *, untyped); \
 		return status; \
 	} \
 	DUCT_UNUSED DUCT_MUST_CHECK static inline duct_status name_##_broadcast_open(name_##_sender **sender, \
@@ -885,8 +894,8 @@ DUCT_UNUSED static inline void duct_auto_cache_free_(duct_cache **cache)
 		duct_status status = duct_broadcast_open(sender ? &untyped_sender : NULL, receiver ? &untyped_receiver : NULL, \
 		    sizeof(type_), subscription, options); \
 		if (status == DUCT_OK) { \
-			*sender = (name_##_sender *)untyped_sender; \
-			*receiver = (name_##_receiver *)untyped_receiver; \
+			*sender = DUCT_CAST_(name_##_sender *, untyped_sender); \
+			*receiver = DUCT_CAST_(name_##_receiver *, untyped_receiver); \
 		} \
 		return status; \
 	} \
@@ -898,8 +907,8 @@ DUCT_UNUSED static inline void duct_auto_cache_free_(duct_cache **cache)
 		duct_status status = duct_anycast_open(sender ? &untyped_sender : NULL, receiver ? &untyped_receiver : NULL, \
 		    sizeof(type_), capacity, options); \
 		if (status == DUCT_OK) { \
-			*sender = (name_##_sender *)untyped_sender; \
-			*receiver = (name_##_receiver *)untyped_receiver; \
+			*sender = DUCT_CAST_(name_##_sender *, untyped_sender); \
+			*receiver = DUCT_CAST_(name_##_receiver *, untyped_receiver); \
 		} \
 		return status; \
 	}
@@ -911,12 +920,12 @@ DUCT_UNUSED static inline void duct_auto_cache_free_(duct_cache **cache)
 		duct_##end_ *untyped = NULL; \
 		duct_status status = duct_##end_##_new(name_##_untyped_channel(channel), typed ? &untyped : NULL); \
 		if (status == DUCT_OK) \
-			*typed = (name_##_##end_ *)untyped; \
+			*typed = DUCT_CAST_(name_##_##end_ *, untyped); \
 		return status; \
 	} \
 	DUCT_UNUSED static inline name_##_channel *name_##_##end_##_channel(const name_##_##end_ *typed) \
 	{ \
-		return (name_##_channel *)duct_##end_##_channel(name_##_untyped_##end_(typed)); \
+		return DUCT_CAST_(name_##_channel *, duct_##end_##_channel(name_##_untyped_##end_(typed))); \
 	} \
 	DUCT_UNUSED static inline void name_##_##end_##_close(name_##_##end_ *typed) \
 	{ \

@@ -59,9 +59,9 @@ static bool options_are_valid(const duct_options *options, bool is_broadcast)
 	return options->allocator == NULL || (options->allocator->allocate != NULL && options->allocator->release != NULL);
 }
 
-static void set_options(duct_channel *channel, size_t message_size, const duct_options *options)
+static void set_options(duct_channel *channel, const struct channel_plan *plan, const duct_options *options)
 {
-	channel->hooks = (struct hooks){ .size = message_size,
+	channel->hooks = (struct hooks){ .size = plan->message_size,
 		.drop = options->drop,
 		.copy = options->copy,
 		.log = options->log,
@@ -74,6 +74,8 @@ static void set_options(duct_channel *channel, size_t message_size, const duct_o
 	channel->log = (struct log){ .hook = options->log,
 		.context = options->context,
 		.channel = channel->name,
+		.blocked = plan->is_broadcast ? "a sender waits until there are receivers that all have room"
+		                              : "full, a sender waits until a message is received",
 		.interval = channel->hooks.log_interval,
 		.queue = &channel->queue };
 }
@@ -126,7 +128,7 @@ duct_status channel_new(duct_channel **channel, const struct channel_plan *plan)
 	made->closes_itself = plan->closes_itself;
 	made->name = (char *)block + layout.name;
 	channel_write_name((char *)block + layout.name, layout.name_size, given->name, plan->kind, made->queue.id);
-	set_options(made, plan->message_size, given);
+	set_options(made, plan, given);
 	atomic_init(&made->references, 1);
 	atomic_init(&made->handles, 1);
 	if (plan->is_broadcast) {

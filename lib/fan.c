@@ -830,6 +830,8 @@ size_t fan_len(struct fan *fan)
 
 	queue_lock_put(fan->gate);
 	for (struct member *member = fan->first; member != NULL; member = member->next) {
+		if (member->hidden)
+			continue;
 		queue_lock_take_too(&member->queue);
 		len += queue_backlog_locked(&member->queue).len;
 		queue_unlock_take_too(&member->queue);
@@ -843,7 +845,7 @@ bool fan_is_full(struct fan *fan)
 	bool full;
 
 	queue_lock_put(fan->gate);
-	full = !has_room_locked(fan, 1);
+	full = load_relaxed(&fan->gate->put.at.ended) == DUCT_OK && !has_room_locked(fan, 1);
 	queue_unlock_put(fan->gate);
 	return full;
 }

@@ -159,7 +159,7 @@ size_t fan_replay(struct fan *fan);
 void fan_set_overflow(struct member *member, duct_overflow overflow);
 duct_stats fan_stats(struct member *member);
 
-/* All members' queued messages; whether one that blocks is full. */
+/* The messages queued for all who are not hidden; whether a send would have to wait. */
 size_t fan_len(struct fan *fan);
 bool fan_is_full(struct fan *fan);
 size_t fan_count_waiting_receivers(struct fan *fan);

@@ -35,7 +35,7 @@ void log_tell(const struct log *log, duct_log_kind kind, uint64_t suppressed)
 	char text[256];
 
 	(void)snprintf(text, sizeof text, "channel %s: %s", log->channel,
-	    kind == DUCT_LOG_BLOCKED ? "full, a sender waits until a message is received" : "the sender that waited goes on");
+	    kind == DUCT_LOG_BLOCKED ? log->blocked : "the sender that waited goes on");
 	call_hook(log, &(duct_log_event){ .kind = kind, .channel = log->channel, .text = text, .suppressed = suppressed });
 }
 

@@ -17,6 +17,7 @@ struct log {
 	void (*hook)(const duct_log_event *event, void *context); /* [I] */
 	void *context;                                            /* [I] */
 	const char *channel;                                      /* [I] the name */
+	const char *blocked;                                      /* [I] the text of DUCT_LOG_BLOCKED */
 	struct queue *queue;                                      /* [I] whose put lock guards the rest */
 	int64_t interval;                                         /* [I] nanoseconds */
 	duct_time next;                                           /* [p] when the next event may be told */

@@ -32,7 +32,7 @@ const char *duct_strerror(duct_status status)
 	case DUCT_INVALID:
 		return "invalid parameter";
 	case DUCT_UNSUPPORTED:
-		return "not supported on this system";
+		return "not supported here";
 	}
 	return "unknown status";
 }

@@ -164,6 +164,31 @@ TEST(box, is_shared_by_all_receivers, 10)
 	CHECK(atomic_load(&destroyed.count) == 1);
 }
 
+/* A box stays as long as one receiver may still want it: that is, until the last has read it, or has gone. */
+TEST(box, stays_until_its_last_reader_has_gone, 5)
+{
+	struct destroyed destroyed = { 0, NULL, 0 };
+	duct_sender *tx;
+	duct_receiver *rx[3];
+	duct_box *box, *in;
+
+	CHECK_STATUS(duct_broadcast_open(&tx, &rx[0], sizeof box, NULL, DUCT_OPTIONS(DUCT_BOX_HOOKS)), DUCT_OK);
+	CHECK_STATUS(duct_receiver_clone(rx[0], &rx[1]), DUCT_OK);
+	CHECK_STATUS(duct_receiver_clone(rx[0], &rx[2]), DUCT_OK);
+	CHECK_STATUS(duct_box_new(&box, 8, count_destroyed, &destroyed), DUCT_OK);
+	CHECK_STATUS(duct_send(tx, &box), DUCT_OK);
+	for (int r = 0; r < 3; r++) {
+		CHECK(atomic_load(&destroyed.count) == 0);
+		if (r == 0) { /* the others go without having read it */
+			CHECK_STATUS(duct_recv(rx[r], &in), DUCT_OK);
+			duct_box_free(in);
+		}
+		duct_receiver_free(rx[r]);
+	}
+	CHECK(atomic_load(&destroyed.count) == 1);
+	duct_sender_free(tx);
+}
+
 /* Boxes lost to a full queue, left unread, or sent to nobody are given back. */
 TEST(box, goes_when_it_is_lost, 5)
 {

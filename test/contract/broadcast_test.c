@@ -495,19 +495,21 @@ TEST(broadcast_close, of_an_empty_channel_ends_both_sides, 5)
 	crowd_free(&crowd);
 }
 
-/* What was sent before the close is received: exactly 0..9, by everybody, and then the end. */
+/* What was sent before the close is received: exactly 0..9, by everybody, the latest by who wants no other, and then the end. */
 TEST(broadcast_close, drains_every_receiver, 5)
 {
 	struct crowd crowd = crowd_new(NULL);
 	duct_receiver *rx[MEMBERS];
 
 	for (int m = 0; m < MEMBERS; m++)
-		rx[m] = crowd_join(&crowd, DUCT_DROP_OLDEST, 10);
+		rx[m] = crowd_join(&crowd, policies[m], 10);
 	CHECK(sends(crowd.tx, 0, 9));
-	duct_channel_close(crowd.channel, 0);
+	duct_channel_close(crowd.channel, 5);
 	CHECK_STATUS(duct_try_send(crowd.tx, &(int){ 10 }), DUCT_CLOSED);
 	for (int m = 0; m < MEMBERS; m++) {
-		CHECK(reads(rx[m], 0, 9) && then(rx[m], DUCT_CLOSED) && then(rx[m], DUCT_CLOSED));
+		CHECK(reads(rx[m], policies[m] == DUCT_LATEST_ONLY ? 9 : 0, 9));
+		CHECK(then(rx[m], DUCT_CLOSED) && then(rx[m], DUCT_CLOSED));
+		CHECK(duct_channel_reason(duct_receiver_channel(rx[m])) == 5);
 		duct_receiver_free(rx[m]);
 	}
 	crowd_free(&crowd);
@@ -611,20 +613,43 @@ TEST(broadcast_close, of_a_pair_comes_with_its_last_receiver, 5)
 	duct_sender *tx;
 	duct_receiver *rx, *other, *none = NULL;
 
-	CHECK_STATUS(duct_broadcast_open(&tx, &rx, sizeof(int), NULL, DUCT_OPTIONS(.replay = 2)), DUCT_OK);
+	CHECK_STATUS(
+	    duct_broadcast_open(&tx, &rx, sizeof(int), DUCT_SUBSCRIPTION(.capacity = 7), DUCT_OPTIONS(.replay = 2)), DUCT_OK);
 	CHECK_STATUS(duct_sender_subscribe(tx, &other, NULL), DUCT_OK);
+	CHECK(duct_receiver_capacity(rx) == 7 && duct_receiver_capacity(other) == DUCT_CAPACITY_DEFAULT);
 	CHECK(sends(tx, 1, 1));
 	duct_receiver_close(rx);
 	CHECK(sends(tx, 2, 2) && !duct_channel_is_closed(duct_sender_channel(tx)));
 	duct_receiver_close(other);
+	CHECK(duct_channel_is_closed(duct_sender_channel(tx)) && duct_channel_reason(duct_sender_channel(tx)) == 0);
 	CHECK_STATUS(duct_try_send(tx, &(int){ 3 }), DUCT_CLOSED);
 	CHECK_STATUS(duct_send(tx, &(int){ 3 }), DUCT_CLOSED);
-	CHECK(duct_channel_is_closed(duct_sender_channel(tx)));
 	CHECK_STATUS(duct_sender_subscribe(tx, &none, NULL), DUCT_CLOSED);
 	CHECK(reads(rx, 1, 1) && then(rx, DUCT_CLOSED) && reads(other, 1, 2) && then(other, DUCT_CLOSED));
 	duct_receiver_free(rx);
 	duct_receiver_free(other);
 	duct_sender_free(tx);
+}
+
+/* A handle cloned from an end keeps a pair open when its last sender goes, but not when its last receiver does. */
+TEST(broadcast_close, of_a_pair_with_a_handle_comes_with_its_last_receiver, 5)
+{
+	for (int senders_first = 0; senders_first < 2; senders_first++) {
+		duct_sender *tx;
+		duct_receiver *rx;
+		duct_channel *channel;
+
+		CHECK_STATUS(duct_broadcast_open(&tx, &rx, sizeof(int), NULL, NULL), DUCT_OK);
+		CHECK_STATUS(duct_channel_clone(duct_sender_channel(tx), &channel), DUCT_OK);
+		if (senders_first)
+			duct_sender_free(tx);
+		CHECK(!duct_channel_is_closed(channel) && then(rx, DUCT_EMPTY));
+		duct_receiver_free(rx);
+		CHECK(duct_channel_is_closed(channel));
+		if (!senders_first)
+			duct_sender_free(tx);
+		duct_channel_free(channel);
+	}
 }
 
 /* A sender of a pair that waits for a blocking receiver is told when that was the last and is freed. */

@@ -289,7 +289,8 @@ TEST(peekable, may_be_one_of_many, 5)
 	for (int k = 0; k < 3; k++)
 		CHECK(peeks(peekable[k], 4));
 	duct_peekable_free(peekable[0]);
-	CHECK(sends(crowd.tx, 5, 5) && peeks(peekable[1], 5) && peeks(peekable[2], 5) && reads(rx, 1, 1));
+	CHECK(sends(crowd.tx, 5, 5) && duct_channel_len(crowd.channel) == 1); /* what they hold is not queued for anybody */
+	CHECK(peeks(peekable[1], 5) && peeks(peekable[2], 5) && reads(rx, 1, 1) && duct_channel_is_empty(crowd.channel));
 	duct_peekable_free(peekable[1]);
 	duct_peekable_free(peekable[2]);
 	duct_peekable_free(NULL);

@@ -239,6 +239,19 @@ TEST(overflow, that_became_the_latest_only_keeps_one_of_a_batch, 5)
 	crowd_free(&crowd);
 }
 
+/* Who has left is counted no more, nor what is still in its queue. */
+static bool channel_holds(const struct crowd *crowd, const struct model *models, size_t count)
+{
+	size_t receivers = 0, length = 0;
+
+	for (size_t m = 0; m < count; m++) {
+		receivers += !models[m].left;
+		length += models[m].left ? 0 : models[m].length;
+	}
+	return duct_channel_receivers(crowd->channel) == receivers && duct_channel_len(crowd->channel) == length &&
+	       duct_channel_is_empty(crowd->channel) == (length == 0);
+}
+
 static void random_step(const struct crowd *crowd, struct model *models, size_t count, uint32_t *seed, int *next)
 {
 	struct model *model = &models[test_random(seed) % count];
@@ -293,6 +306,7 @@ TEST(overflow, is_the_model_s_at_every_step, 20)
 		random_step(&crowd, models, ARRAY_LEN(models), &seed, &next);
 		for (size_t m = 0; m < ARRAY_LEN(models); m++)
 			CHECK(model_holds(&models[m]));
+		CHECK(channel_holds(&crowd, models, ARRAY_LEN(models)));
 	}
 	for (size_t m = 0; m < ARRAY_LEN(models); m++)
 		duct_receiver_free(models[m].rx);
@@ -810,7 +824,9 @@ TEST(blocking, is_ended_by_a_close, 5)
 
 	block(&blocked, SEND, DUCT_FOREVER, NULL);
 	await_blocked(&blocked);
+	CHECK(duct_channel_is_full(blocked.crowd.channel));
 	duct_channel_close(blocked.crowd.channel, 0);
+	CHECK(!duct_channel_is_full(blocked.crowd.channel)); /* no send waits any more */
 	CHECK_STATUS(test_call_end(&blocked.call), DUCT_CLOSED);
 	CHECK(reads(blocked.full, 1, 2) && then(blocked.full, DUCT_CLOSED));
 	CHECK(reads(blocked.wide, 1, 2) && then(blocked.wide, DUCT_CLOSED));
@@ -1003,7 +1019,7 @@ static void keep_event(const duct_log_event *event, void *context)
 
 	CHECK(strcmp(event->channel, "news") == 0 && strchr(event->text, '\n') == NULL && strstr(event->text, "news") != NULL);
 	CHECK((event->receiver != NULL) == names && (names || event->lost == 0));
-	CHECK(!names || strstr(event->text, event->receiver) != NULL);
+	CHECK(!names || (strstr(event->text, event->receiver) != NULL && event->suppressed == 0));
 	pthread_mutex_lock(&told->lock);
 	CHECK(told->count < EVENTS);
 	told->events[told->count].kind = event->kind;
@@ -1137,7 +1153,7 @@ TEST(overflow_log, tells_of_who_is_cut_off, 5)
 	uint64_t lost;
 
 	CHECK(sends(crowd.tx, 1, 9));
-	CHECK(told_of(&told, DUCT_LOG_CUT_OFF, "slow", &lost) == 1);
+	CHECK(told_of(&told, DUCT_LOG_CUT_OFF, "slow", &lost) == 1 && lost == 1);
 	duct_receiver_free(rx);
 	crowd_free(&crowd);
 }
@@ -1259,4 +1275,36 @@ TEST(overflow_hooks, may_close_the_channel, 5)
 	duct_receiver_free(rx);
 	duct_receiver_free(other);
 	crowd_free(&crowd);
+}
+
+static int looks_around;
+
+static void look_around(void *message, void *context)
+{
+	duct_channel *channel = *(duct_channel **)context;
+
+	(void)message;
+	CHECK(duct_channel_len(channel) <= 3 &&
+	      duct_channel_replay(channel) <= 3); /* with a lock held they would wait for ever */
+	looks_around++;
+}
+
+/* What is dropped without a loss, since fewer are kept, a receiver goes or the channel closes, is so with no lock held too. */
+TEST(overflow_hooks, of_what_is_left_may_use_the_channel, 5)
+{
+	duct_channel *channel = NULL;
+	struct crowd crowd = crowd_new(DUCT_OPTIONS(.drop = look_around, .context = &channel, .replay = 3));
+	duct_receiver *rx = crowd_join(&crowd, DUCT_DROP_OLDEST, 3);
+
+	looks_around = 0;
+	channel = crowd.channel;
+	CHECK(sends(crowd.tx, 1, 3) && looks_around == 0);
+	CHECK_STATUS(duct_channel_set_replay(crowd.channel, 1), DUCT_OK);
+	CHECK(looks_around == 2);
+	duct_receiver_free(rx);
+	CHECK(looks_around == 5);
+	duct_channel_close(crowd.channel, 0);
+	CHECK(looks_around == 6);
+	crowd_free(&crowd);
+	CHECK(looks_around == 6);
 }

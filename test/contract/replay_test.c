@@ -92,7 +92,7 @@ TEST(replay, clone_has_the_same_subscription, 5)
 	crowd_free(&crowd);
 }
 
-/* One whose policy became LATEST_ONLY has kept its capacity, and can be cloned all the same. */
+/* One whose policy became LATEST_ONLY has kept its capacity; a clone of it has the one of that policy. */
 TEST(replay, clone_of_what_became_the_latest_only, 5)
 {
 	struct crowd crowd = crowd_new(NULL);
@@ -100,11 +100,56 @@ TEST(replay, clone_of_what_became_the_latest_only, 5)
 
 	CHECK_STATUS(duct_receiver_set_overflow(rx, DUCT_LATEST_ONLY), DUCT_OK);
 	CHECK_STATUS(duct_receiver_clone(rx, &clone), DUCT_OK);
-	CHECK(sends(crowd.tx, 1, 4) && duct_receiver_capacity(rx) == 5);
+	CHECK(sends(crowd.tx, 1, 4) && duct_receiver_capacity(rx) == 5 && duct_receiver_capacity(clone) == 1);
 	CHECK(reads(rx, 4, 4) && then(rx, DUCT_EMPTY) && reads(clone, 4, 4) && then(clone, DUCT_EMPTY));
 	duct_receiver_free(rx);
 	duct_receiver_free(clone);
 	crowd_free(&crowd);
+}
+
+/* A null pointer is a message like any other, to those who are there, to who comes later, and to who peeks. */
+TEST(replay, of_a_null_pointer_is_a_message, 5)
+{
+	const char *none = NULL, *in;
+	duct_sender *tx;
+	duct_receiver *rx[2];
+	duct_peekable *peekable;
+
+	CHECK_STATUS(duct_broadcast_open(&tx, &rx[0], sizeof in, NULL, DUCT_OPTIONS(.replay = 1)), DUCT_OK);
+	CHECK_STATUS(duct_send(tx, &none), DUCT_OK);
+	CHECK_STATUS(duct_sender_subscribe(tx, &rx[1], NULL), DUCT_OK);
+	CHECK_STATUS(duct_peekable_new(duct_sender_channel(tx), &peekable), DUCT_OK);
+	in = "x";
+	CHECK_STATUS(duct_peek(peekable, &in), DUCT_OK);
+	CHECK(in == NULL);
+	for (int r = 0; r < 2; r++) {
+		in = "x";
+		CHECK_STATUS(duct_try_recv(rx[r], &in), DUCT_OK);
+		CHECK(in == NULL);
+		CHECK_STATUS(duct_try_recv(rx[r], &in), DUCT_EMPTY);
+		duct_receiver_free(rx[r]);
+	}
+	duct_peekable_free(peekable);
+	duct_sender_free(tx);
+}
+
+/* And so is one without bytes. */
+TEST(replay, of_no_bytes_is_a_message, 5)
+{
+	duct_sender *tx;
+	duct_receiver *rx, *late;
+
+	CHECK_STATUS(duct_broadcast_open(&tx, &rx, 0, NULL, DUCT_OPTIONS(.replay = 2)), DUCT_OK);
+	for (int n = 0; n < 3; n++)
+		CHECK_STATUS(duct_send(tx, NULL), DUCT_OK);
+	CHECK_STATUS(duct_sender_subscribe(tx, &late, NULL), DUCT_OK);
+	CHECK(duct_receiver_len(rx) == 3 && duct_receiver_len(late) == 2);
+	CHECK_STATUS(duct_recv(late, NULL), DUCT_OK);
+	CHECK_STATUS(duct_recv(late, NULL), DUCT_OK);
+	CHECK_STATUS(duct_try_recv(late, NULL), DUCT_EMPTY);
+	duct_receiver_free(rx);
+	duct_receiver_free(late);
+	duct_sender_free(tx);
 }
 
 /* What is kept outlives the receivers, and messages that nobody heard are kept too. */
@@ -352,8 +397,10 @@ TEST(unheard, waiting_is_ended_by_a_close, 5)
 
 	test_send_start(&call, crowd.tx, 1);
 	AWAIT(duct_channel_waiting_senders(crowd.channel) == 1);
+	CHECK(duct_channel_is_full(crowd.channel));
 	duct_channel_close(crowd.channel, 0);
 	CHECK_STATUS(test_call_end(&call), DUCT_CLOSED);
+	CHECK(!duct_channel_is_full(crowd.channel)); /* no send waits any more */
 	crowd_free(&crowd);
 }
 

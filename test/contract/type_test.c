@@ -204,6 +204,13 @@ static void count_drop(void *message, void *context)
 	++*(int *)context;
 }
 
+static const void *whole_int(const void *message, size_t *size, void *context)
+{
+	(void)context;
+	*size = sizeof(int);
+	return message;
+}
+
 /* Handles marked to free themselves do so where their scope is left, on an early way out too, and stand NULL. */
 static int leave_early(int *drops, bool early)
 {
@@ -232,6 +239,35 @@ TEST(auto_handles, are_freed_with_their_scope, 5)
 	CHECK(drops == 1);
 	CHECK(leave_early(&drops, false) == 2);
 	CHECK(drops == 3);
+}
+
+/* So do those of a broadcast. */
+TEST(auto_handles, of_a_broadcast_are_freed_with_their_scope, 5)
+{
+	int drops = 0;
+	duct_receiver *fed;
+
+	{
+		DUCT_AUTO_CHANNEL duct_channel *channel = NULL;
+		DUCT_AUTO_SENDER duct_sender *tx = NULL;
+		DUCT_AUTO_PEEKABLE duct_peekable *peekable = NULL;
+		DUCT_AUTO_LATEST duct_latest *latest = NULL;
+		DUCT_AUTO_CACHE duct_cache *cache = NULL;
+		DUCT_AUTO_BOX duct_box *box = NULL;
+
+		CHECK_STATUS(
+		    duct_broadcast_new(&channel, sizeof(int), DUCT_OPTIONS(.drop = count_drop, .context = &drops)), DUCT_OK);
+		CHECK_STATUS(duct_sender_new(channel, &tx), DUCT_OK);
+		CHECK_STATUS(duct_peekable_new(channel, &peekable), DUCT_OK);
+		CHECK_STATUS(duct_subscribe(channel, &fed, NULL), DUCT_OK);
+		CHECK_STATUS(duct_latest_new(&latest, fed), DUCT_OK);
+		CHECK_STATUS(duct_subscribe(channel, &fed, NULL), DUCT_OK);
+		CHECK_STATUS(duct_cache_new(&cache, fed, whole_int, NULL), DUCT_OK);
+		CHECK_STATUS(duct_box_new(&box, 1, count_drop, &drops), DUCT_OK);
+		CHECK_STATUS(duct_send(tx, &(int){ 1 }), DUCT_OK);
+		CHECK(drops == 0);
+	}
+	CHECK(drops == 4); /* in three queues, and the box */
 }
 
 /* A scope that is left closes the channel for the other side. */

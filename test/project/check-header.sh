@@ -137,8 +137,9 @@ for compiler in $(printf "%s\n" "$cxx" g++ clang++ | sort -u); do
 		# shellcheck disable=SC2086
 		alone "$compiler -std=$std" "$compiler" -x c++ -std=$std $warnings
 	done
-	typed "$compiler -std=c++11" "$compiler" -x c++ -std=c++11 -Iinclude -fsyntax-only
-	typed "$compiler -std=c++20" "$compiler" -x c++ -std=c++20 -Iinclude -fsyntax-only
+	for std in c++11 c++20; do
+		typed "$compiler -std=$std" "$compiler" -x c++ -std=$std -Werror=old-style-cast -Werror=cast-qual -Iinclude -fsyntax-only
+	done
 	verdict "$compiler: a class that bytes cannot copy" no "$(printf '#include <duct.h>\n#include <string>\nDUCT_TYPE(texts, std::string);\n' |
 		compiles "$compiler" -x c++ -std=c++17 -Iinclude -fsyntax-only)"
 done

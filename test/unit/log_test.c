@@ -74,7 +74,7 @@ static void hear(const duct_log_event *event, void *context)
 TEST(log_tell, hands_over_the_event, 5)
 {
 	struct told told = { 0 };
-	const struct log log = { .hook = hear, .context = &told, .channel = "jobs" };
+	const struct log log = { .hook = hear, .context = &told, .channel = "jobs", .blocked = "full" };
 	char blocked[300];
 
 	log_tell(&log, DUCT_LOG_BLOCKED, 42);
@@ -92,7 +92,7 @@ TEST(log_tell, cuts_a_long_name, 5)
 {
 	struct told told = { 0 };
 	char name[1000];
-	const struct log log = { .hook = hear, .context = &told, .channel = name };
+	const struct log log = { .hook = hear, .context = &told, .channel = name, .blocked = "full" };
 
 	memset(name, 'n', sizeof name - 1);
 	name[sizeof name - 1] = 0;
