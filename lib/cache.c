@@ -60,8 +60,10 @@ static struct key key_of(const void *bytes, size_t size)
 static struct key key_of_box(const duct_cache *cache, const duct_box *box)
 {
 	size_t size = 0;
+	int cancellation = cancellation_hold(); /* the lock is held */
 	const void *bytes = cache->key(duct_box_data(box), &size, cache->context);
 
+	cancellation_resume(cancellation);
 	return key_of(bytes, size);
 }
 

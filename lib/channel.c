@@ -236,12 +236,16 @@ void channel_finish(duct_channel *channel, struct change *change)
 {
 	const bool forgot = channel->fan != NULL && channel->fan->forgotten.kept != NULL;
 
+	if (forgot)
+		channel_ref(channel); /* whoever is told of the close may give back the rest */
 	queue_unlock_both(&channel->queue);
 	wakes_notify(change->wakes);
 	if (change->orphans.len > 0)
 		(void)discard(channel, change->orphans, NULL);
-	if (forgot)
+	if (forgot) {
 		fan_drop_forgotten(channel->fan);
+		channel_unref(channel);
+	}
 }
 
 /* ---- Handles of the channel ------------------------------------------------------------------------------------ */

@@ -151,16 +151,19 @@ static void lose_message(struct publication *publication, size_t i)
 		ring_copy(publication->ring, place, ring_nth(publication->ring, publication->messages, i));
 }
 
-/* Tells the log of all that the member has lost since it was last told. */
+/* Tells the log of all that the member has lost since it was last told: perhaps nothing, for a hook may have been quicker. */
 static void tell_lost(struct member *member, duct_log_kind kind)
 {
+	const duct_time now = duct_now(); /* the send that lost it may have been admitted long ago */
 	uint64_t lost;
 
 	queue_lock_put(&member->queue);
 	lost = member->lost - member->lost_logged;
 	member->lost_logged = member->lost;
+	log_told_locked(&member->log, now);
 	queue_unlock_put(&member->queue);
-	log_tell_of(&member->log, kind, member->name, lost);
+	if (lost > 0 || kind == DUCT_LOG_CUT_OFF)
+		log_tell_of(&member->log, kind, member->name, lost);
 }
 
 static void tell_loss(struct loss *loss)
@@ -182,12 +185,15 @@ static void tell_cut(struct loss *cut)
 	end_unpin(&member->end);
 }
 
+static void drop_forgotten(struct loss *forgetting)
+{
+	fan_drop_forgotten((struct fan *)(void *)((unsigned char *)forgetting - offsetof(struct fan, forgetting)));
+}
+
 static void add_loss(struct tray *tray, struct member *member, struct loss *loss, void (*tell)(struct loss *loss))
 {
 	end_pin(&member->end);
-	loss->tell = tell;
-	loss->next = tray->losses;
-	tray->losses = loss;
+	tray_tell_later(tray, loss, tell);
 }
 
 /* The log hears of it with what else this call has to do without a lock, at most so often. */
@@ -234,6 +240,17 @@ static void cut_off_locked(struct member *member, struct publication *publicatio
 	leave_locked(member, DUCT_CLOSED, publication->wakes);
 }
 
+/* With both locks of the gate.  If the channel closes with its last receiver, what it kept is dropped with what this send lost. */
+static void report_cut_off_locked(struct member *member, struct publication *publication)
+{
+	struct fan *fan = member->fan;
+	const bool forgot = fan->forgotten.kept != NULL;
+
+	report_left_locked(member, publication->wakes);
+	if (!forgot && fan->forgotten.kept != NULL && publication->tray != NULL)
+		tray_tell_later(publication->tray, &fan->forgetting, drop_forgotten);
+}
+
 /* With these locks, a full ring: false if the message does not go in.  A message that displaces the oldest does it at one store. */
 static bool overflow_locked(struct member *member, struct publication *publication, size_t i)
 {
@@ -266,7 +283,7 @@ static bool give_by_policy(struct member *member, struct publication *publicatio
 		displace_but_one(member, publication);
 	queue_unlock_take_too(queue);
 	if (!member->joined)
-		report_left_locked(member, publication->wakes);
+		report_cut_off_locked(member, publication);
 	if (gate_locked)
 		queue_unlock_take_also(queue->gate);
 	if (!given && !publication->has_copies)
@@ -423,8 +440,10 @@ duct_status fan_set_replay(struct fan *fan, size_t count)
 	if (old.len > 0)
 		history_move(&history, &old);
 	fan->history = history;
+	fan->owner.keep(fan->channel); /* others can see that it is done, and hooks are called */
 	queue_unlock_put(fan->gate);
 	history_free(fan, &old);
+	fan->owner.release(fan->channel);
 	return DUCT_OK;
 }
 
@@ -451,30 +470,33 @@ void fan_drop_forgotten(struct fan *fan)
 
 /* ---- Publishing ------------------------------------------------------------------------------------------------ */
 
-/* Room on a tray for what rings displace that hold more than they may. */
+/* Room on a tray for what rings displace that hold more than they may.  Takes meanwhile can only make it less. */
 static size_t surplus(const struct fan *fan)
 {
 	size_t sum = 0;
 
 	for (const struct member *member = fan->first; member != NULL; member = member->next)
 		if (member->overflow == DUCT_LATEST_ONLY && member->queue.ring.capacity > 1)
-			sum += member->queue.ring.capacity;
+			sum += queue_backlog_locked(&member->queue).len;
 	return sum;
 }
 
-/* Whether the operation brings what hooks need for a message to all members. */
+/*
+ * Whether the operation brings what hooks need for a message to all members: a copy for each but the first, and room for one loss
+ * for each, in the places of used copies or beside them.
+ */
 static bool is_equipped(const struct fan *fan, const struct op *op)
 {
 	const bool keeps = fan->history.most > 0;
-	size_t instances = load_relaxed(&fan->outlet.members) + keeps, copies = 0, room = 0;
+	size_t instances = load_relaxed(&fan->outlet.members) + keeps, copies = 0, losses = 0;
 
 	if (!fan->outlet.has_hooks)
 		return true;
 	if (fan->hooks->copy != NULL && instances > 1)
-		room = copies = instances - 1;
+		copies = instances - 1;
 	if (fan->hooks->drop != NULL)
-		room = instances + 1 + surplus(fan);
-	return tray_has(op->tray, copies, room, keeps && keeps_owned(fan));
+		losses = instances + 1 + surplus(fan);
+	return tray_has(op->tray, copies, losses, keeps && keeps_owned(fan));
 }
 
 /* For spinning threads, which see by it that messages move: so many, to all members (spin.c). */
@@ -772,7 +794,9 @@ bool fan_finish_join(struct member *member, struct replay *replay)
 	}
 	cancellation_resume(cancellation);
 	queue_lock_both(&member->queue);
-	while (made && tray.copies > 0 && ring_put_first(ring, &member->queue.take.at, tray_item(&tray, tray.copies - 1))) {
+	/* If what has come meanwhile was discarded it is as if it had joined after that. */
+	while (made && member->discarded == 0 && tray.copies > 0 &&
+	       ring_put_first(ring, &member->queue.take.at, tray_item(&tray, tray.copies - 1))) {
 		tray.copies--;
 		member->sent++;
 	}

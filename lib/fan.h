@@ -84,6 +84,7 @@ struct fan {
 	uint64_t joined, named;       /* [p] members, ever; and those that were given names */
 	struct history history;       /* [p] */
 	struct history forgotten;     /* [p] by a close, to be dropped without a lock */
+	struct loss forgetting;       /* [p] that, on the tray of a send which made the channel close */
 	bool scouting;                /* [p] the scout is out, or its pump is due */
 	struct waiter scout;
 };

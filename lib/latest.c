@@ -68,7 +68,7 @@ duct_status duct_peekable_new(duct_channel *channel, duct_peekable **peekable)
 	return DUCT_OK;
 }
 
-/* It is there before the receiver leaves, so that no message goes by both. */
+/* It is there before the receiver leaves, so that no message goes by both.  Hooks may free the receiver meanwhile. */
 duct_status duct_receiver_into_peekable(duct_receiver *receiver, duct_peekable **peekable)
 {
 	duct_peekable *made;
@@ -76,15 +76,16 @@ duct_status duct_receiver_into_peekable(duct_receiver *receiver, duct_peekable *
 
 	if (receiver == NULL || peekable == NULL)
 		return DUCT_INVALID;
+	end_pin(&receiver->end);
 	status = duct_peekable_new(receiver->end.channel, &made);
-	if (status != DUCT_OK)
-		return status;
-	if (!member_close(member_of(receiver), DUCT_INVALIDATED)) {
+	if (status == DUCT_OK && !member_close(member_of(receiver), DUCT_INVALIDATED)) {
 		duct_peekable_free(made);
-		return DUCT_CLOSED;
+		status = DUCT_CLOSED;
 	}
-	*peekable = made;
-	return DUCT_OK;
+	end_unpin(&receiver->end);
+	if (status == DUCT_OK)
+		*peekable = made;
+	return status;
 }
 
 duct_status duct_peek(duct_peekable *peekable, void *message)

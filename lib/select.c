@@ -71,7 +71,7 @@ static bool begin_trays(struct wait *wait, struct tray **trays)
 		count += needs_tray(&wait->ops[i]);
 	if (count == 0)
 		return true;
-	if ((*trays = memory_new(NULL, count * sizeof **trays)) == NULL)
+	if (count > SIZE_MAX / sizeof **trays || (*trays = memory_new(NULL, count * sizeof **trays)) == NULL)
 		return false;
 	for (uint32_t i = 0; i < wait->cases; i++)
 		if (needs_tray(&wait->ops[i]))

@@ -83,21 +83,23 @@ duct_status duct_publish(
 	return status;
 }
 
-/* With the put lock, as the fast path leaves it. */
+/* With the put lock, as the fast path leaves it.  If the send is not done at once, its end is pinned under that lock (wait.h). */
 static NOINLINE duct_status publish_locked(duct_sender *sender, const void *message)
 {
-	struct op op = send_op(sender, message);
-	duct_status status;
+	const struct op op = send_op(sender, message);
+	struct node *wakes = NULL;
+	duct_status status = needs_tray(&op) ? DUCT_FULL : queue_do_locked(&op, &wakes);
+	const bool goes_on = is_pending(status);
 
-	if (needs_tray(&op)) {
-		queue_unlock_put(op.queue);
-		return duct_publish(sender, message, NULL, DUCT_FOREVER, NULL);
+	if (goes_on)
+		end_pin(&sender->end);
+	queue_unlock_put(op.queue);
+	wakes_notify(wakes);
+	if (goes_on) {
+		status = duct_publish(sender, message, NULL, DUCT_FOREVER, NULL);
+		end_unpin(&sender->end);
 	}
-	status = queue_attempt_locked(&op);
-	if (!is_pending(status))
-		return status;
-	queue_lock_put(op.queue);
-	return wait_for(&op, DUCT_FOREVER, NULL);
+	return status;
 }
 
 /* ---- Send ------------------------------------------------------------------------------------------------------ */

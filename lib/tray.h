@@ -65,13 +65,27 @@ static inline void *tray_item(const struct tray *tray, size_t i)
 	return tray->items + i * tray->hooks->size;
 }
 
-/* Under the lock: whether it has what the message needs; else it is short of that. */
-static inline bool tray_has(struct tray *tray, size_t copies, size_t room, bool keepsake)
+/*
+ * Under the lock: whether it has what the message needs; else it is short of that.  Copies that the message does not need, since
+ * it has some for receivers that have gone, keep their places.
+ */
+static inline bool tray_has(struct tray *tray, size_t copies, size_t losses, bool keepsake)
 {
+	const size_t useless = tray->copies > copies ? tray->copies - copies : 0;
+	const size_t room = useless + (losses > copies ? losses : copies);
+
 	tray->copies_wanted = copies;
 	tray->room_wanted = room;
 	tray->keepsake_wanted = keepsake;
 	return tray->copies >= copies && tray->room >= room && (!keepsake || tray->keepsake != NULL);
+}
+
+/* Under the lock: what is to be told, or done, without it. */
+static inline void tray_tell_later(struct tray *tray, struct loss *loss, void (*tell)(struct loss *loss))
+{
+	loss->tell = tell;
+	loss->next = tray->losses;
+	tray->losses = loss;
 }
 
 /* Under the lock: a place for a message that is lost. */

@@ -702,6 +702,37 @@ TEST(cache, grows_with_its_keys, 10)
 	grouped_free(&grouped);
 }
 
+static int held_off;
+
+/* The hook for a key runs with cancellation held off, as all hooks do: else a canceled thread would keep the lock. */
+static const void *watchful_key(const void *message, size_t *size, void *context)
+{
+	int state, old;
+
+	(void)context;
+	CHECK(pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state) == 0);
+	CHECK(pthread_setcancelstate(state, &old) == 0);
+	held_off += state == PTHREAD_CANCEL_DISABLE;
+	*size = sizeof(int);
+	return message;
+}
+
+TEST(cache, asks_for_keys_with_cancellation_held_off, 5)
+{
+	struct crowd crowd = crowd_new(NULL);
+	duct_cache *cache;
+	int key = 1, message, state;
+
+	CHECK_STATUS(duct_cache_new(&cache, crowd_join(&crowd, DUCT_DROP_OLDEST, 3), watchful_key, NULL), DUCT_OK);
+	held_off = 0;
+	CHECK(sends(crowd.tx, 1, 1));
+	CHECK_STATUS(duct_cache_get(cache, &key, sizeof key, &message), DUCT_OK);
+	CHECK(message == 1 && held_off > 0);
+	CHECK(pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, &state) == 0 && state == PTHREAD_CANCEL_ENABLE);
+	duct_cache_free(cache);
+	crowd_free(&crowd);
+}
+
 static const void *word_of(const void *message, size_t *size, void *context)
 {
 	const char *word;

@@ -1158,6 +1158,70 @@ TEST(overflow_log, tells_of_who_is_cut_off, 5)
 	crowd_free(&crowd);
 }
 
+/* The interval counts from when a loss is told, however long the send waited that came with it. */
+TEST(overflow_log, counts_the_interval_from_what_it_told, 10)
+{
+	struct told told = { .lock = PTHREAD_MUTEX_INITIALIZER };
+	struct crowd crowd = crowd_with_log(&told, 400000000);
+	duct_receiver *full = crowd_join_as(&crowd, DUCT_SUBSCRIPTION(.overflow = DUCT_BLOCK, .capacity = 1));
+	duct_receiver *lossy = crowd_join_as(&crowd, DUCT_SUBSCRIPTION(.name = "lossy", .capacity = 1));
+	const struct timespec longer = { .tv_nsec = 500000000 };
+	struct test_call call;
+	uint64_t lost;
+
+	CHECK(sends(crowd.tx, 1, 1));
+	test_send_start(&call, crowd.tx, 2);
+	AWAIT(duct_channel_waiting_senders(crowd.channel) == 1);
+	CHECK(nanosleep(&longer, NULL) == 0);
+	CHECK(reads(full, 1, 1));
+	CHECK_STATUS(test_call_end(&call), DUCT_OK);
+	CHECK(told_of(&told, DUCT_LOG_LOST, "lossy", &lost) == 1 && lost == 1);
+	CHECK(reads(full, 2, 2) && sends(crowd.tx, 3, 3)); /* at once */
+	CHECK(told_of(&told, DUCT_LOG_LOST, "lossy", &lost) == 1 && stats_of(lossy).lost == 2);
+	duct_receiver_free(full);
+	duct_receiver_free(lossy);
+	crowd_free(&crowd);
+}
+
+static struct {
+	struct told told;
+	struct crowd crowd;
+	duct_receiver *rx;
+	bool armed;
+} hasty;
+
+static void cut_off_inside(void *message, void *context)
+{
+	(void)message, (void)context;
+	if (!hasty.armed)
+		return;
+	hasty.armed = false;
+	CHECK_STATUS(duct_receiver_set_overflow(hasty.rx, DUCT_CUT_OFF), DUCT_OK);
+	CHECK(sends(hasty.crowd.tx, 3, 3));
+}
+
+static void keep_hasty_event(const duct_log_event *event, void *context)
+{
+	CHECK(event->lost > 0);
+	keep_event(event, context);
+}
+
+/* A loss that a hook's own send has told of already is not told again, as none. */
+TEST(overflow_log, does_not_tell_of_no_loss, 5)
+{
+	uint64_t lost;
+
+	hasty.told.lock = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
+	hasty.crowd = crowd_new(DUCT_OPTIONS(.name = "news", .log = keep_hasty_event, .drop = cut_off_inside, .log_interval = 1,
+	    .context = &hasty.told));
+	hasty.rx = crowd_join_as(&hasty.crowd, DUCT_SUBSCRIPTION(.name = "slow", .capacity = 1));
+	hasty.armed = true;
+	CHECK(sends(hasty.crowd.tx, 1, 2) && !hasty.armed);
+	CHECK(told_of(&hasty.told, DUCT_LOG_CUT_OFF, "slow", &lost) == 1 && lost == 2 && hasty.told.count == 1);
+	duct_receiver_free(hasty.rx);
+	crowd_free(&hasty.crowd);
+}
+
 /* A sender that waits for a receiver is told of, when it blocks and when it goes on. */
 TEST(overflow_log, tells_of_a_sender_that_waits, 5)
 {
@@ -1307,4 +1371,60 @@ TEST(overflow_hooks, of_what_is_left_may_use_the_channel, 5)
 	CHECK(looks_around == 6);
 	crowd_free(&crowd);
 	CHECK(looks_around == 6);
+}
+
+static size_t largest;
+
+static void *note_largest(size_t size, void *context)
+{
+	(void)context;
+	largest = size > largest ? size : largest;
+	return malloc(size);
+}
+
+static void give_back(void *memory, void *context)
+{
+	(void)context;
+	free(memory);
+}
+
+static void count_left(void *message, void *context)
+{
+	(void)message;
+	++*(int *)context;
+}
+
+/* What a send needs memory for is what it may lose, not what its receivers have room for. */
+TEST(overflow, that_became_the_latest_only_needs_no_memory_for_an_empty_queue, 5)
+{
+	const duct_allocator allocator = { note_largest, give_back, NULL };
+	int drops = 0;
+	struct crowd crowd = crowd_new(DUCT_OPTIONS(.drop = count_left, .context = &drops, .allocator = &allocator));
+	duct_receiver *rx = crowd_join(&crowd, DUCT_DROP_OLDEST, 100000);
+
+	CHECK(sends(crowd.tx, 1, 5));
+	CHECK_STATUS(duct_receiver_set_overflow(rx, DUCT_LATEST_ONLY), DUCT_OK);
+	largest = 0;
+	CHECK(sends(crowd.tx, 6, 9) && drops == 8 && largest == 0 && reads(rx, 9, 9));
+	duct_receiver_free(rx);
+	crowd_free(&crowd);
+}
+
+/* When a send cuts off the last receiver of a pair, and so closes it, what was kept is dropped with what it lost. */
+TEST(cut_off, of_the_last_drops_what_is_kept, 5)
+{
+	int drops = 0;
+	duct_sender *tx;
+	duct_receiver *rx;
+
+	CHECK_STATUS(duct_broadcast_open(&tx, &rx, sizeof(int), DUCT_SUBSCRIPTION(.overflow = DUCT_CUT_OFF, .capacity = 2),
+			 DUCT_OPTIONS(.drop = count_left, .context = &drops, .replay = 3)),
+	    DUCT_OK);
+	CHECK(sends(tx, 1, 2) && drops == 0);
+	CHECK(sends(tx, 3, 3) && duct_channel_is_closed(duct_sender_channel(tx)));
+	CHECK(drops == 1 + 2); /* for the receiver, and for those who might have come */
+	duct_receiver_free(rx);
+	CHECK(drops == 5);
+	duct_sender_free(tx);
+	CHECK(drops == 5);
 }

@@ -806,6 +806,53 @@ TEST(copy, is_made_for_those_who_are_there_then, 5)
 	CHECK(instances_alive() == 0);
 }
 
+struct wide {
+	struct instance instance;
+	char filling[56]; /* 16 of these go on a tray without more memory */
+};
+
+static void wide_send(duct_sender *tx, int number)
+{
+	struct wide wide = { .instance = instance_new(number) };
+
+	CHECK_STATUS(duct_try_send(tx, &wide), DUCT_OK);
+}
+
+/* A sender that waited may have copies for receivers that have gone; what is lost for its message lies beside them. */
+TEST(copy, that_nobody_needs_any_more_is_not_overwritten, 5)
+{
+	enum { QUEUED = 13 };
+	duct_sender *tx;
+	duct_receiver *full, *latest, *gone[10];
+	struct wide out = { .instance = instance_new(QUEUED + 1) }, in;
+	struct test_call call = { .action = SEND, .memory = &out, .deadline = DUCT_FOREVER };
+
+	CHECK_STATUS(duct_broadcast_open(&tx, &full, sizeof out, DUCT_SUBSCRIPTION(.overflow = DUCT_BLOCK, .capacity = QUEUED),
+			 COUNTED(.replay = 0)),
+	    DUCT_OK);
+	CHECK_STATUS(duct_sender_subscribe(tx, &latest, DUCT_SUBSCRIPTION(.capacity = QUEUED)), DUCT_OK);
+	for (int n = 1; n <= QUEUED; n++)
+		wide_send(tx, n);
+	for (size_t g = 0; g < ARRAY_LEN(gone); g++)
+		CHECK_STATUS(duct_sender_subscribe(tx, &gone[g], NULL), DUCT_OK);
+	call.pair.tx = tx;
+	call.thread = test_start(test_call_run, &call);
+	AWAIT(duct_channel_waiting_senders(duct_sender_channel(tx)) == 1);
+	for (size_t g = 0; g < ARRAY_LEN(gone); g++)
+		duct_receiver_free(gone[g]);
+	CHECK_STATUS(duct_receiver_set_overflow(latest, DUCT_LATEST_ONLY), DUCT_OK);
+	CHECK_STATUS(duct_recv(full, &in), DUCT_OK);
+	instance_end(&in.instance);
+	CHECK_STATUS(test_call_end(&call), DUCT_OK);
+	CHECK_STATUS(duct_recv(latest, &in), DUCT_OK);
+	CHECK(in.instance.number == QUEUED + 1 && instances_alive() == QUEUED + 1);
+	instance_end(&in.instance);
+	duct_receiver_free(full);
+	duct_receiver_free(latest);
+	duct_sender_free(tx);
+	CHECK(instances_alive() == 0);
+}
+
 static void count_drop(void *message, void *context)
 {
 	CHECK(*(int *)message == 7);
@@ -910,4 +957,43 @@ TEST(copy, may_change_who_is_there, 5)
 	duct_receiver_free(meddling.joined);
 	crowd_free(&meddling.crowd);
 	CHECK(instances_alive() == 0);
+}
+
+static struct {
+	duct_channel *channel;
+	duct_sender *tx;
+	int calls;
+} discarding;
+
+static int discarding_copy(void *to, const void *from, void *context)
+{
+	size_t discarded;
+
+	if (++discarding.calls == 1) {
+		CHECK(sends(discarding.tx, 5, 5));
+		CHECK_STATUS(duct_channel_discard(discarding.channel, &discarded), DUCT_OK);
+		CHECK(discarded == 1);
+	}
+	(void)context;
+	memcpy(to, from, sizeof(int));
+	return 0;
+}
+
+/* A discard in the middle of a join that copies the replay: what is older goes with what was newer. */
+TEST(replay, has_no_gap_where_messages_were_discarded, 5)
+{
+	struct crowd crowd = crowd_new(DUCT_OPTIONS(.copy = discarding_copy, .replay = 4));
+	duct_receiver *rx;
+
+	discarding.channel = crowd.channel;
+	discarding.tx = crowd.tx;
+	discarding.calls = 1; /* only the join's copies meddle */
+	CHECK(sends(crowd.tx, 1, 4));
+	discarding.calls = 0;
+	rx = crowd_join(&crowd, DUCT_DROP_OLDEST, 9);
+	CHECK(discarding.calls >= 4 && sends(crowd.tx, 6, 7));
+	CHECK(reads(rx, 6, 7) && then(rx, DUCT_EMPTY));
+	CHECK(stats_of(rx).sent == 3 && stats_of(rx).discarded == 1 && adds_up(rx));
+	duct_receiver_free(rx);
+	crowd_free(&crowd);
 }

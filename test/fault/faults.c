@@ -13,8 +13,8 @@
 #include <stdlib.h>
 #include <time.h>
 
-static _Thread_local atomic_int *hold_yield, *hold_fault;
-static _Thread_local long calls, failing;
+static _Thread_local atomic_int *hold_yield, *hold_fault, *hold_unlock;
+static _Thread_local long calls, failing, unlocks_left;
 static _Thread_local bool inside;
 static atomic_long blocks, mutexes, conditions, attributes, conditions_made;
 
@@ -61,9 +61,15 @@ void fault_hold_fault(atomic_int *hold)
 	hold_fault = hold;
 }
 
+void fault_hold_unlock(atomic_int *hold, long n)
+{
+	hold_unlock = hold;
+	unlocks_left = n;
+}
+
 void fault_unhold(void)
 {
-	hold_yield = hold_fault = NULL;
+	hold_yield = hold_fault = hold_unlock = NULL;
 }
 
 /* Stops here if there is a hold, and takes it away; true if there was. */
@@ -104,6 +110,7 @@ int __real_pthread_cond_destroy(pthread_cond_t *condition);
 int __real_pthread_condattr_init(pthread_condattr_t *attribute);
 int __real_pthread_condattr_destroy(pthread_condattr_t *attribute);
 int __real_pthread_condattr_setclock(pthread_condattr_t *attribute, clockid_t clock);
+int __real_pthread_mutex_unlock(pthread_mutex_t *mutex);
 int __real_sched_yield(void) __attribute__((weak)); /* linked without this one, no thread is held */
 
 void *__wrap_malloc(size_t size);
@@ -117,6 +124,7 @@ int __wrap_pthread_cond_destroy(pthread_cond_t *condition);
 int __wrap_pthread_condattr_init(pthread_condattr_t *attribute);
 int __wrap_pthread_condattr_destroy(pthread_condattr_t *attribute);
 int __wrap_pthread_condattr_setclock(pthread_condattr_t *attribute, clockid_t clock);
+int __wrap_pthread_mutex_unlock(pthread_mutex_t *mutex);
 int __wrap_sched_yield(void);
 
 static void *counted(void *memory)
@@ -232,4 +240,13 @@ int __wrap_pthread_condattr_setclock(pthread_condattr_t *attribute, clockid_t cl
 int __wrap_sched_yield(void)
 {
 	return stop(&hold_yield) ? 0 : __real_sched_yield();
+}
+
+int __wrap_pthread_mutex_unlock(pthread_mutex_t *mutex)
+{
+	const int error = __real_pthread_mutex_unlock(mutex);
+
+	if (hold_unlock != NULL && --unlocks_left == 0)
+		(void)stop(&hold_unlock);
+	return error;
 }

@@ -161,6 +161,55 @@ TEST(held_free, during_a_send, 10)
 	check_free(held_send_many, DUCT_NO_RECEIVERS);
 }
 
+struct unlocking {
+	struct held held;
+	long unlocks; /* until the call has let go of the channel for the first time */
+};
+
+static void *run_unlocking(void *argument)
+{
+	struct unlocking *unlocking = argument;
+
+	fault_hold_unlock(&unlocking->held.hold, unlocking->unlocks);
+	unlocking->held.status = unlocking->held.call(&unlocking->held);
+	fault_unhold();
+	return NULL;
+}
+
+static void drop_nothing(void *message, void *context)
+{
+	(void)message, (void)context;
+}
+
+/* A send that found a broadcast full has let go of the lock, and goes on to wait: its sender stays though it is freed. */
+TEST(held_free, between_the_locks_of_a_send_to_a_broadcast, 10)
+{
+	for (int has_hooks = 0; has_hooks < 2; has_hooks++) {
+		struct fault_live before = fault_live(), inside, now;
+		/* Without hooks the lock of the full queue is let go before, with them nothing has been asked yet. */
+		struct unlocking unlocking = { .held.call = held_send, .unlocks = has_hooks ? 1 : 2 };
+		struct held *held = &unlocking.held;
+		pthread_t thread;
+
+		CHECK_STATUS(duct_broadcast_open(&held->tx, &held->rx, sizeof(int),
+				 DUCT_SUBSCRIPTION(.overflow = DUCT_BLOCK, .capacity = 1),
+				 DUCT_OPTIONS(.drop = has_hooks ? drop_nothing : NULL)),
+		    DUCT_OK);
+		CHECK_STATUS(duct_try_send(held->tx, &(int){ 0 }), DUCT_OK);
+		inside = fault_live();
+		thread = test_start(run_unlocking, &unlocking);
+		AWAIT(atomic_load(&held->hold) == HOLD_HELD);
+		duct_sender_free(held->tx);
+		CHECK(fault_live().blocks == inside.blocks);
+		atomic_store(&held->hold, HOLD_LET_GO);
+		test_join(thread);
+		CHECK_STATUS(held->status, DUCT_CLOSED);
+		duct_receiver_free(held->rx);
+		now = fault_live();
+		CHECK(fault_live_same(&before, &now));
+	}
+}
+
 TEST(held_free, during_a_select, 10)
 {
 	check_free(held_select_fair, DUCT_CLOSED);

@@ -786,3 +786,84 @@ TEST(describe, tells_the_capacity_of_an_anycast_channel, 5)
 	duct_channel_free(broadcast);
 	test_pair_free(&pair);
 }
+
+/* ---- Handles that go in the middle of a call ------------------------------------------------------------------- */
+
+static struct {
+	duct_channel *channel;
+	duct_receiver *rx;
+	int calls;
+} going;
+
+static void drop_and_free_channel(void *message, void *context)
+{
+	(void)message, (void)context;
+	if (++going.calls == 1)
+		duct_channel_free(going.channel);
+}
+
+static void keep_three(void)
+{
+	const duct_options options = {
+		.size = sizeof options, .drop = drop_and_free_channel, .replay = 3, .allocator = &allocator
+	};
+	duct_sender *tx;
+
+	memset(&store, 0, sizeof store);
+	memset(&going, 0, sizeof going);
+	CHECK_STATUS(duct_broadcast_new(&going.channel, sizeof(int), &options), DUCT_OK);
+	CHECK_STATUS(duct_sender_new(going.channel, &tx), DUCT_OK);
+	for (int n = 0; n < 3; n++)
+		CHECK_STATUS(duct_send(tx, &n), DUCT_OK);
+	duct_sender_free(tx);
+	CHECK(going.calls == 0);
+}
+
+/* A close tells others that they may go, and calls hooks: then the last handle may go before it returns. */
+TEST(close, keeps_the_channel_until_it_has_forgotten, 5)
+{
+	keep_three();
+	duct_channel_close(going.channel, 1);
+	CHECK(going.calls == 3 && store.taken == store.given_back);
+}
+
+/* So does a change of what is kept. */
+TEST(set_replay, keeps_the_channel_until_it_has_dropped, 5)
+{
+	keep_three();
+	CHECK_STATUS(duct_channel_set_replay(going.channel, 1), DUCT_OK);
+	CHECK(going.calls == 3 && store.taken == store.given_back); /* the last one by the close that this comes to */
+}
+
+static int copy_and_free_receiver(void *to, const void *from, void *context)
+{
+	(void)context;
+	if (++going.calls == 1)
+		duct_receiver_free(going.rx);
+	memcpy(to, from, sizeof(int));
+	return 0;
+}
+
+/* A hook may free the receiver that is made into a peekable: then there is none. */
+TEST(into_peekable, keeps_its_receiver, 5)
+{
+	const duct_options options = {
+		.size = sizeof options, .copy = copy_and_free_receiver, .replay = 1, .allocator = &allocator
+	};
+	duct_peekable *peekable = NULL;
+	duct_sender *tx;
+
+	memset(&store, 0, sizeof store);
+	memset(&going, 0, sizeof going);
+	CHECK_STATUS(duct_broadcast_new(&going.channel, sizeof(int), &options), DUCT_OK);
+	CHECK_STATUS(duct_subscribe(going.channel, &going.rx, NULL), DUCT_OK);
+	CHECK_STATUS(duct_sender_new(going.channel, &tx), DUCT_OK);
+	going.calls = 1;
+	CHECK_STATUS(duct_send(tx, &(int){ 1 }), DUCT_OK);
+	going.calls = 0;
+	CHECK_STATUS(duct_receiver_into_peekable(going.rx, &peekable), DUCT_CLOSED);
+	CHECK(going.calls > 0 && peekable == NULL);
+	duct_sender_free(tx);
+	duct_channel_free(going.channel);
+	CHECK(store.taken == store.given_back);
+}
