@@ -110,9 +110,13 @@ typedef struct duct_cancel duct_cancel;
 
 /*
  * Where a channel takes its memory: once when it is made, once for each of its ends, and for a discard of messages over
- * 1 KiB; a broadcast channel also for what it keeps for later receivers, and, if it has hooks, where a send needs more than
- * 1 KiB for copies of its message.  allocate returns memory for any type, or NULL, as malloc does; release gets what
- * allocate returned, never NULL.  Both may be called by any thread, never with a lock of the library held.
+ * 1 KiB.  A broadcast channel also takes it for what it keeps for later receivers, with a drop or copy hook at each send, and
+ * for what it copies to them; and, if it has hooks, where a send needs more than 1 KiB for copies of its message or for
+ * messages that are lost.  A peekable is one end more.  Cells, caches and peekables also take it for each message that they
+ * take in from the receiver, and caches where a pop has to copy; the rest of what they need comes from malloc.
+ *
+ * allocate returns memory for any type, or NULL, as malloc does; release gets what allocate returned, never NULL.  Both may
+ * be called by any thread, never with a lock of the library held.
  */
 typedef struct duct_allocator {
 	void *(*allocate)(size_t size, void *context);
@@ -156,11 +160,14 @@ typedef struct duct_options {
 	const char *name; /* for logs and descriptions; NULL: made from the channel's number */
 
 	/* Destroys a message that nobody will receive: runs once for each one that the channel still owns when it is discarded
-	 * or left over; of a broadcast, once for each receiver's copy that is lost, discarded or left over. */
+	 * or left over; of a broadcast, once for each receiver's copy that is lost, discarded or left over, and for each that
+	 * was kept for later receivers; and for each that a cell, cache or peekable held, unless a pop moved it out. */
 	void (*drop)(void *message, void *context);
 
-	/* Makes the copy of a message for the second and further receivers of a broadcast, and for its replay; nonzero: failed,
-	 * and nothing was made.  NULL: the bytes are copied.  Anycast channels never call it. */
+	/* Makes a copy of a message.  A send to a broadcast needs one for each that gets the message but the first: receivers,
+	 * peekables, and what is kept for later receivers; a new receiver or peekable needs one of each message that it begins
+	 * with; and so does each message that a cell, cache or peekable gives out, of an anycast channel too, which else never
+	 * calls it.  Nonzero: failed, and nothing was made.  NULL: the bytes are copied. */
 	int (*copy)(void *to, const void *from, void *context);
 
 	/* Is told when a sender has to wait because the channel is full, and when it goes on, having sent or not: at most one
@@ -248,7 +255,8 @@ typedef struct duct_subscription {
  *   - waits (DUCT_FULL, or until the deadline) only while some receiver with DUCT_BLOCK has no room, or as options->unheard
  *     says while there is no receiver; a send that does not return DUCT_OK reached nobody;
  *   - returns DUCT_NO_RECEIVERS only as options->unheard says;
- *   - returns DUCT_NOMEM, having sent nothing, if a copy of its message could not be made.
+ *   - returns DUCT_NOMEM, having sent nothing, if a copy of its message, or memory for it, could not be had.  Copies are made
+ *     before it is known who has room: also for receivers that then lose them at once.
  *
  * A receiver that is made later begins with the last options->replay messages, as far as its capacity goes, and then gets all
  * that follow: none is missing between and none comes twice.  A close forgets what is kept for that.
@@ -650,7 +658,10 @@ DUCT_API void duct_box_drop(void *message, void *context);
 /*
  * A cell with the latest message of a receiver of any kind.  No thread feeds it: each call on it first takes what the receiver
  * has.  duct_latest_new takes the receiver over, and duct_latest_free frees it; nobody else may use it.  (A receiver with
- * DUCT_LATEST_ONLY serves it best.)
+ * DUCT_LATEST_ONLY serves it best.)  But until it is freed any thread may ask the receiver for its state, by calls that only
+ * look: duct_receiver_stats, duct_receiver_lag, duct_receiver_is_cut_off, duct_receiver_is_closed, duct_receiver_len and their
+ * like.  That is how losses are seen, and that the receiver was cut off: the cell then stays as it is for ever and tells
+ * nobody.
  *
  * duct_latest_get copies the latest message, through the channel's copy hook if it has one; again and again, until there is a
  * newer one, and also after the channel has closed.  DUCT_EMPTY: there was none yet, and *message is as it was, so it may hold
@@ -669,6 +680,10 @@ DUCT_API void duct_latest_free(duct_latest *latest);
  * It knows of what the channel keeps for later receivers, and of all that is sent from then on.  A receiver that is made into
  * one leaves the channel, drains, and then reads DUCT_INVALIDATED.
  *
+ * With a copy hook it costs each send a copy, as one receiver more would, and a copy that fails makes the send return
+ * DUCT_NOMEM.  The message that a newer one displaces is dropped by the thread that sends or, if it was peeked at, by one that
+ * peeks again.  A close does not drop what a peekable holds; duct_peekable_free does.
+ *
  * duct_peek copies the last message sent, as duct_latest_get; DUCT_EMPTY: none yet; DUCT_CLOSED: the channel is closed.  The
  * others return DUCT_OK, DUCT_INVALID (a NULL), DUCT_UNSUPPORTED (not a broadcast), DUCT_CLOSED (the receiver is closed) or
  * DUCT_NOMEM; after any status but DUCT_OK nothing has changed.
@@ -683,7 +698,7 @@ DUCT_API void duct_peekable_free(duct_peekable *peekable);
 /*
  * A cache with the latest message of each key.  key tells the key of a message: bytes that lie in the message or in what it
  * points to, and *size of them; it must tell the same for the same message always, and is called with the cache's lock held:
- * it must not call it.  The receiver is taken over, and taken from, as by duct_latest_new.
+ * it must not call it.  The receiver is taken over, and taken from, as by duct_latest_new, and may be asked for its state too.
  *
  * Where a message is given out (get, pop, pop_last, next, snapshot) it is a copy made by the channel's copy hook, if it has
  * one; a pop moves the message, unless another thread is copying it at that moment.  DUCT_EMPTY: there is none, and *message
@@ -696,7 +711,10 @@ typedef const void *(*duct_key)(const void *message, size_t *size, void *context
 DUCT_API DUCT_MUST_CHECK duct_status duct_cache_new(duct_cache **cache, duct_receiver *receiver, duct_key key, void *context);
 DUCT_API void duct_cache_free(duct_cache *cache);
 
-/* The message of a key; whether there is one; how many keys there are. */
+/*
+ * The message of a key; whether there is one; how many keys there are.  Where there is no memory to take from the receiver, the
+ * last two answer by what the cache has, and the other calls return DUCT_NOMEM; the messages stay with the receiver.
+ */
 DUCT_API DUCT_MUST_CHECK duct_status duct_cache_get(duct_cache *cache, const void *key, size_t size, void *message);
 DUCT_API bool duct_cache_contains(duct_cache *cache, const void *key, size_t size);
 DUCT_API size_t duct_cache_len(duct_cache *cache);
@@ -711,7 +729,7 @@ DUCT_API duct_status duct_cache_clear(duct_cache *cache);
  * afterwards.  DUCT_EMPTY after the last one.  A key that goes meanwhile is not told of, one that comes is.
  *
  * A snapshot is of all at one moment: the first `most` of them to the array messages, and *count, which may be more, is how
- * many there are; *count is written on DUCT_OK only.
+ * many there are; *count is written on DUCT_OK only.  With most 0 messages may be NULL: that only counts.
  */
 DUCT_API DUCT_MUST_CHECK duct_status duct_cache_next(duct_cache *cache, uint64_t *cursor, void *message);
 DUCT_API DUCT_MUST_CHECK duct_status duct_cache_snapshot(duct_cache *cache, void *messages, size_t most, size_t *count);
