@@ -126,7 +126,7 @@ typedef struct duct_allocator {
 
 /* What a log hook is told. */
 typedef enum duct_log_kind {
-	DUCT_LOG_BLOCKED = 1, /* a sender blocks because the channel is full */
+	DUCT_LOG_BLOCKED = 1, /* a sender blocks because the channel is full, or has no receiver (DUCT_UNHEARD_WAIT) */
 	DUCT_LOG_RESUMED,     /* that sender goes on */
 	DUCT_LOG_LOST,        /* a receiver of a broadcast lost messages */
 	DUCT_LOG_CUT_OFF      /* a receiver of a broadcast was too slow and is cut off */
@@ -138,14 +138,14 @@ typedef struct duct_log_event {
 	const char *text;     /* the event as a line for people, without a newline */
 	uint64_t suppressed;  /* events kept back by the rate limit since the last pair told; 0 but with DUCT_LOG_BLOCKED */
 	const char *receiver; /* of DUCT_LOG_LOST and DUCT_LOG_CUT_OFF its name, else NULL; valid during the hook */
-	uint64_t lost;        /* messages that this receiver lost since it was last told of; 0 with the other kinds */
+	uint64_t lost;        /* all that this receiver lost since the log was last told of it; 0 with the other kinds */
 } duct_log_event;
 
 /* What a send to a broadcast channel comes to that has no receiver now. */
 typedef enum duct_unheard {
 	DUCT_UNHEARD_OK = 0, /* DUCT_OK: nobody receives it; it is kept for later receivers if there is a replay, else dropped */
 	DUCT_UNHEARD_FAIL,   /* DUCT_NO_RECEIVERS */
-	DUCT_UNHEARD_WAIT    /* as if full: DUCT_FULL, or a wait for the first receiver */
+	DUCT_UNHEARD_WAIT    /* as if full: DUCT_FULL, or a wait for a receiver */
 } duct_unheard;
 
 /*
@@ -172,8 +172,9 @@ typedef struct duct_options {
 
 	/* Is told when a sender has to wait because the channel is full, and when it goes on, having sent or not: at most one
 	 * such pair each log_interval.  Only of sends outside a select, and not at capacity 0, where to wait is the rule.
-	 * Also of the messages that a receiver of a broadcast loses, at most once each log_interval for each receiver, by the
-	 * sending thread; and of receivers that are cut off. */
+	 * Also, by the sending thread, of the messages that a receiver of a broadcast loses, at most once each log_interval for
+	 * each receiver: what it loses within that time is told with its next loss after it, and never if there is none; and of
+	 * each receiver that is cut off. */
 	void (*log)(const duct_log_event *event, void *context);
 	int64_t log_interval; /* nanoseconds; 0: one second; negative: DUCT_INVALID */
 
@@ -216,8 +217,10 @@ DUCT_API DUCT_MUST_CHECK duct_status duct_anycast_open(duct_sender **sender, duc
 /* ---- Broadcast channels ---------------------------------------------------------------------------------------- */
 
 /*
- * What happens to a message that finds a receiver's queue full.  "Lost" is always counted (duct_receiver_stats) and goes
- * through the drop hook; nothing is lost in silence.
+ * What happens to a message that finds a receiver's queue full.  What is lost is always counted (duct_receiver_stats) and
+ * always goes through the drop hook.  The receiver is told of it in band where it asked to be (tell_lag).  The log is told of
+ * losses at most once each log_interval, and of each receiver that is cut off; but not of losses with DUCT_LATEST_ONLY, and of
+ * nothing where the receiver is quiet.
  */
 typedef enum duct_overflow {
 	DUCT_DROP_OLDEST = 0, /* the oldest queued message is lost and makes room */
@@ -258,8 +261,9 @@ typedef struct duct_subscription {
  *   - returns DUCT_NOMEM, having sent nothing, if a copy of its message, or memory for it, could not be had.  Copies are made
  *     before it is known who has room: also for receivers that then lose them at once.
  *
- * A receiver that is made later begins with the last options->replay messages, as far as its capacity goes, and then gets all
- * that follow: none is missing between and none comes twice.  A close forgets what is kept for that.
+ * A receiver that is made later begins with the last options->replay messages, as far as its capacity goes, which are the
+ * newest (the others count neither as sent to it nor as lost), and then gets all that follow: none is missing between and none
+ * comes twice.  A close forgets what is kept for that.
  *
  * The channel has no ends yet.  Returns as duct_anycast_new; DUCT_INVALID also for an unknown options->unheard, or a replay of
  * 2^32 or more.  *channel is written on DUCT_OK only.
@@ -269,7 +273,8 @@ DUCT_API DUCT_MUST_CHECK duct_status duct_broadcast_new(duct_channel **channel, 
 
 /*
  * The common case: a channel with one sender and one receiver, and no channel handle, that closes itself when its last sender
- * is gone, and also when its last receiver is: sends then return DUCT_CLOSED.  More receivers are made by
+ * is gone, and also when its last receiver is, by being cut off too: sends then return DUCT_CLOSED.  A channel handle that is
+ * cloned from an end keeps it open without senders, but not without receivers.  More receivers are made by
  * duct_sender_subscribe and duct_receiver_clone.  subscription is of the first receiver only.  Statuses as of
  * duct_broadcast_new and duct_subscribe; both handles are written on DUCT_OK only.
  */
@@ -277,9 +282,10 @@ DUCT_API DUCT_MUST_CHECK duct_status duct_broadcast_open(duct_sender **sender, d
     const duct_subscription *subscription, const duct_options *options);
 
 /*
- * Makes a receiver of a broadcast channel.  (duct_receiver_new makes one with a subscription of NULL; duct_receiver_clone one
- * with the same subscription but a name of its own, which begins where any new one does.)  On a closed channel it reads
- * DUCT_CLOSED at once.  All memory of its queue is taken, and touched, here.
+ * Makes a receiver of a broadcast channel.  (duct_receiver_new makes one with a subscription of NULL.  duct_receiver_clone
+ * makes one with the capacity, tell_lag and quiet of the other and its overflow as it is now, but with a name of its own; it
+ * begins where any new one does.)  On a closed channel it reads DUCT_CLOSED at once.  All memory of its queue is taken, and
+ * touched, here.
  *
  * Returns DUCT_OK; DUCT_INVALID (a NULL, a subscription of an unknown size or overflow, sizes that overflow, capacity of 2^32
  * or more, over 1 with DUCT_LATEST_ONLY); DUCT_UNSUPPORTED (not a broadcast channel); DUCT_NOMEM, also if a copy for the
@@ -293,18 +299,20 @@ DUCT_API DUCT_MUST_CHECK duct_status duct_sender_subscribe(duct_sender *sender, 
     const duct_subscription *subscription);
 
 /*
- * Waits until so many receivers are open.  Returns DUCT_OK; DUCT_CLOSED once the channel is closed; DUCT_UNSUPPORTED (not a
- * broadcast channel); DUCT_INVALID, DUCT_TIMEDOUT, DUCT_CANCELED, DUCT_NOMEM as of duct_recv_until.
+ * Waits until so many receivers are open; with count 0 not at all.  Returns DUCT_OK; DUCT_CLOSED once the channel is closed,
+ * whatever the count; DUCT_UNSUPPORTED (not a broadcast channel); DUCT_INVALID, DUCT_TIMEDOUT, DUCT_CANCELED, DUCT_NOMEM as of
+ * duct_recv_until.
  */
 DUCT_API DUCT_MUST_CHECK duct_status duct_channel_wait_receivers(duct_channel *channel, size_t count, duct_time deadline,
     duct_cancel *cancel);
 
 /*
  * Sets how many messages the channel keeps for later receivers, from now on: of those that are kept now, the newest stay.
- * Messages sent while the number was 0 are not kept.  The second returns it; 0 for NULL and for an anycast channel.
+ * Messages sent while the number was 0 are not kept.  The second returns it; 0 for NULL and for an anycast channel.  A close
+ * makes it 0; to set it after that is of no use any more.
  *
- * Returns DUCT_OK; DUCT_INVALID (channel is NULL, 2^32 or more); DUCT_UNSUPPORTED (not a broadcast channel); DUCT_NOMEM:
- * nothing has changed.
+ * Returns DUCT_OK, on a closed channel too; DUCT_INVALID (channel is NULL, 2^32 or more); DUCT_UNSUPPORTED (not a broadcast
+ * channel); DUCT_NOMEM: nothing has changed.
  */
 DUCT_API DUCT_MUST_CHECK duct_status duct_channel_set_replay(duct_channel *channel, size_t count);
 DUCT_API size_t duct_channel_replay(const duct_channel *channel);
@@ -379,12 +387,12 @@ DUCT_API int duct_channel_reason(const duct_channel *channel);
 
 /*
  * Constants of the channel, and snapshots of its state: true at some moment during the call, perhaps no longer after it.
- * At capacity 0 a channel is always both full and empty.  The counts of senders and receivers are of open ends; those of
- * waiting ones are of the operations that threads sleep on here: sends, receives and waits without taking, plain or in a
- * select, where each case counts.  All return 0 or false for NULL.
+ * An anycast channel of capacity 0 is always both full and empty.  The counts of senders and receivers are of open ends;
+ * those of waiting ones are of the operations that threads sleep on here: sends, receives and waits without taking, plain or
+ * in a select, where each case counts.  All return 0 or false for NULL.
  *
  * A broadcast channel has no capacity of its own (0); its length is that of the queues of all receivers that have not left,
- * together; and it is full while a send would have to wait.
+ * together, without what peekables hold; and it is full while a send would have to wait, which none does once it is closed.
  */
 DUCT_API size_t duct_channel_capacity(const duct_channel *channel);
 DUCT_API size_t duct_channel_message_size(const duct_channel *channel);
@@ -416,7 +424,10 @@ DUCT_API size_t duct_channel_describe(const duct_channel *channel, char *buffer,
 DUCT_API DUCT_MUST_CHECK duct_status duct_sender_new(duct_channel *channel, duct_sender **sender);
 DUCT_API DUCT_MUST_CHECK duct_status duct_receiver_new(duct_channel *channel, duct_receiver **receiver);
 
-/* Makes another end of the same channel, open and closed by itself.  As above; DUCT_CLOSED also if this end is closed. */
+/*
+ * Makes another end of the same channel, open and closed by itself.  As above; DUCT_CLOSED also if this end is closed, cut off
+ * or became a peekable.
+ */
 DUCT_API DUCT_MUST_CHECK duct_status duct_sender_clone(duct_sender *sender, duct_sender **clone);
 DUCT_API DUCT_MUST_CHECK duct_status duct_receiver_clone(duct_receiver *receiver, duct_receiver **clone);
 
@@ -436,7 +447,7 @@ DUCT_API void duct_receiver_close(duct_receiver *receiver);
 DUCT_API void duct_sender_free(duct_sender *sender);
 DUCT_API void duct_receiver_free(duct_receiver *receiver);
 
-/* This end was closed, or cut off (the channel may be open).  True for NULL. */
+/* This end was closed, cut off, or made into a peekable (the channel may be open).  True for NULL. */
 DUCT_API bool duct_sender_is_closed(const duct_sender *sender);
 DUCT_API bool duct_receiver_is_closed(const duct_receiver *receiver);
 
@@ -509,8 +520,8 @@ DUCT_API DUCT_MUST_CHECK duct_status duct_sender_wait(duct_sender *sender, duct_
  * was taken and *message is as it was.
  *
  * A receiver of a broadcast with tell_lag also returns DUCT_LAGGED, once for all losses since the last receive:
- * duct_receiver_lag tells how many, and the next receive goes on.  One that became a peekable returns DUCT_INVALIDATED, not
- * DUCT_CLOSED, once it is drained.
+ * duct_receiver_lag tells how many, and the next receive goes on.  So one that is cut off returns first DUCT_LAGGED, then what
+ * was queued, then DUCT_CLOSED.  One that became a peekable returns DUCT_INVALIDATED, not DUCT_CLOSED, once it is drained.
  */
 DUCT_API DUCT_MUST_CHECK duct_status duct_recv(duct_receiver *receiver, void *message);
 DUCT_API DUCT_MUST_CHECK duct_status duct_try_recv(duct_receiver *receiver, void *message);
