@@ -188,7 +188,10 @@ typedef struct duct_options {
 
 #define DUCT_OPTIONS_INIT { sizeof(duct_options), NULL, NULL, NULL, NULL, 0, NULL, NULL, 0, DUCT_UNHEARD_OK }
 
-/* Options written in place (C only): duct_anycast_open(&tx, &rx, 8, 64, DUCT_OPTIONS(.name = "jobs", .drop = drop_job)) */
+/*
+ * Options written in place: duct_anycast_open(&tx, &rx, 8, 64, DUCT_OPTIONS(.name = "jobs", .drop = drop_job)).  DUCT_OPTIONS,
+ * DUCT_SUBSCRIPTION and DUCT_BOX_HOOKS are for C; C++ begins a variable with ..._INIT and assigns its members.
+ */
 #define DUCT_OPTIONS(...) (&(duct_options){ .size = sizeof(duct_options), __VA_ARGS__ })
 
 /* ---- Anycast channels ------------------------------------------------------------------------------------------ */
@@ -496,7 +499,10 @@ typedef struct duct_receipt {
 	size_t lost;      /* copies lost for it: it, or older ones that it displaced */
 } duct_receipt;
 
-/* Sends as duct_send_until, and tells what became of the message; *receipt is written on DUCT_OK only, unless it is NULL. */
+/*
+ * Sends as duct_send_until, and tells what became of the message; *receipt is written on DUCT_OK only, unless it is NULL.  A
+ * batch and a select have no receipt.
+ */
 DUCT_API DUCT_MUST_CHECK duct_status duct_publish(duct_sender *sender, const void *message, duct_receipt *receipt,
     duct_time deadline, duct_cancel *cancel);
 
@@ -656,8 +662,9 @@ DUCT_API void *duct_box_data(const duct_box *box);
 DUCT_API size_t duct_box_size(const duct_box *box);
 
 /*
- * Hooks of a channel whose messages are of type duct_box *: DUCT_OPTIONS(DUCT_BOX_HOOKS, .name = "frames").  They never fail;
- * a NULL box is a message too.
+ * Hooks of a channel whose messages are of type duct_box *: DUCT_OPTIONS(DUCT_BOX_HOOKS, .name = "frames"), or in C++
+ * options.copy = duct_box_copy; options.drop = duct_box_drop; on a variable that began with DUCT_OPTIONS_INIT.  They never
+ * fail; a NULL box is a message too.
  */
 DUCT_API int duct_box_copy(void *to, const void *from, void *context);
 DUCT_API void duct_box_drop(void *message, void *context);
