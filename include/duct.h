@@ -119,9 +119,13 @@ typedef struct duct_cancel duct_cancel;
 
 /*
  * Where a channel takes its memory: once when it is made, once for each of its ends, and for a discard of messages over
- * 1 KiB; a broadcast channel also for what it keeps for later receivers, and, if it has hooks, where a send needs more than
- * 1 KiB for copies of its message.  allocate returns memory for any type, or NULL, as malloc does; release gets what
- * allocate returned, never NULL.  Both may be called by any thread, never with a lock of the library held.
+ * 1 KiB.  A broadcast channel also takes it for what it keeps for later receivers, with a drop or copy hook at each send, and
+ * for what it copies to them; and, if it has hooks, where a send needs more than 1 KiB for copies of its message or for
+ * messages that are lost.  A peekable is one end more.  Cells, caches and peekables also take it for each message that they
+ * take in from the receiver, and caches where a pop has to copy; the rest of what they need comes from malloc.
+ *
+ * allocate returns memory for any type, or NULL, as malloc does; release gets what allocate returned, never NULL.  Both may
+ * be called by any thread, never with a lock of the library held.
  */
 typedef struct duct_allocator {
 	void *(*allocate)(size_t size, void *context);
@@ -131,7 +135,7 @@ typedef struct duct_allocator {
 
 /* What a log hook is told. */
 typedef enum duct_log_kind {
-	DUCT_LOG_BLOCKED = 1, /* a sender blocks because the channel is full */
+	DUCT_LOG_BLOCKED = 1, /* a sender blocks because the channel is full, or has no receiver (DUCT_UNHEARD_WAIT) */
 	DUCT_LOG_RESUMED,     /* that sender goes on */
 	DUCT_LOG_LOST,        /* a receiver of a broadcast lost messages */
 	DUCT_LOG_CUT_OFF      /* a receiver of a broadcast was too slow and is cut off */
@@ -143,14 +147,14 @@ typedef struct duct_log_event {
 	const char *text;     /* the event as a line for people, without a newline */
 	uint64_t suppressed;  /* events kept back by the rate limit since the last pair told; 0 but with DUCT_LOG_BLOCKED */
 	const char *receiver; /* of DUCT_LOG_LOST and DUCT_LOG_CUT_OFF its name, else NULL; valid during the hook */
-	uint64_t lost;        /* messages that this receiver lost since it was last told of; 0 with the other kinds */
+	uint64_t lost;        /* all that this receiver lost since the log was last told of it; 0 with the other kinds */
 } duct_log_event;
 
 /* What a send to a broadcast channel comes to that has no receiver now. */
 typedef enum duct_unheard {
 	DUCT_UNHEARD_OK = 0, /* DUCT_OK: nobody receives it; it is kept for later receivers if there is a replay, else dropped */
 	DUCT_UNHEARD_FAIL,   /* DUCT_NO_RECEIVERS */
-	DUCT_UNHEARD_WAIT    /* as if full: DUCT_FULL, or a wait for the first receiver */
+	DUCT_UNHEARD_WAIT    /* as if full: DUCT_FULL, or a wait for a receiver */
 } duct_unheard;
 
 /*
@@ -165,17 +169,21 @@ typedef struct duct_options {
 	const char *name; /* for logs and descriptions; NULL: made from the channel's number */
 
 	/* Destroys a message that nobody will receive: runs once for each one that the channel still owns when it is discarded
-	 * or left over; of a broadcast, once for each receiver's copy that is lost, discarded or left over. */
+	 * or left over; of a broadcast, once for each receiver's copy that is lost, discarded or left over, and for each that
+	 * was kept for later receivers; and for each that a cell, cache or peekable held, unless a pop moved it out. */
 	void (*drop)(void *message, void *context);
 
-	/* Makes the copy of a message for the second and further receivers of a broadcast, and for its replay; nonzero: failed,
-	 * and nothing was made.  NULL: the bytes are copied.  Anycast channels never call it. */
+	/* Makes a copy of a message.  A send to a broadcast needs one for each that gets the message but the first: receivers,
+	 * peekables, and what is kept for later receivers; a new receiver or peekable needs one of each message that it begins
+	 * with; and so does each message that a cell, cache or peekable gives out, of an anycast channel too, which else never
+	 * calls it.  Nonzero: failed, and nothing was made.  NULL: the bytes are copied. */
 	int (*copy)(void *to, const void *from, void *context);
 
 	/* Is told when a sender has to wait because the channel is full, and when it goes on, having sent or not: at most one
 	 * such pair each log_interval.  Only of sends outside a select, and not at capacity 0, where to wait is the rule.
-	 * Also of the messages that a receiver of a broadcast loses, at most once each log_interval for each receiver, by the
-	 * sending thread; and of receivers that are cut off. */
+	 * Also, by the sending thread, of the messages that a receiver of a broadcast loses, at most once each log_interval for
+	 * each receiver: what it loses within that time is told with its next loss after it, and never if there is none; and of
+	 * each receiver that is cut off. */
 	void (*log)(const duct_log_event *event, void *context);
 	int64_t log_interval; /* nanoseconds; 0: one second; negative: DUCT_INVALID */
 
@@ -189,7 +197,10 @@ typedef struct duct_options {
 
 #define DUCT_OPTIONS_INIT { sizeof(duct_options), NULL, NULL, NULL, NULL, 0, NULL, NULL, 0, DUCT_UNHEARD_OK }
 
-/* Options written in place (C only): duct_anycast_open(&tx, &rx, 8, 64, DUCT_OPTIONS(.name = "jobs", .drop = drop_job)) */
+/*
+ * Options written in place: duct_anycast_open(&tx, &rx, 8, 64, DUCT_OPTIONS(.name = "jobs", .drop = drop_job)).  DUCT_OPTIONS,
+ * DUCT_SUBSCRIPTION and DUCT_BOX_HOOKS are for C; C++ begins a variable with ..._INIT and assigns its members.
+ */
 #define DUCT_OPTIONS(...) (&(duct_options){ .size = sizeof(duct_options), __VA_ARGS__ })
 
 /* ---- Anycast channels ------------------------------------------------------------------------------------------ */
@@ -218,8 +229,10 @@ DUCT_API DUCT_MUST_CHECK duct_status duct_anycast_open(duct_sender **sender, duc
 /* ---- Broadcast channels ---------------------------------------------------------------------------------------- */
 
 /*
- * What happens to a message that finds a receiver's queue full.  "Lost" is always counted (duct_receiver_stats) and goes
- * through the drop hook; nothing is lost in silence.
+ * What happens to a message that finds a receiver's queue full.  What is lost is always counted (duct_receiver_stats) and
+ * always goes through the drop hook.  The receiver is told of it in band where it asked to be (tell_lag).  The log is told of
+ * losses at most once each log_interval, and of each receiver that is cut off; but not of losses with DUCT_LATEST_ONLY, and of
+ * nothing where the receiver is quiet.
  */
 typedef enum duct_overflow {
 	DUCT_DROP_OLDEST = 0, /* the oldest queued message is lost and makes room */
@@ -257,10 +270,12 @@ typedef struct duct_subscription {
  *   - waits (DUCT_FULL, or until the deadline) only while some receiver with DUCT_BLOCK has no room, or as options->unheard
  *     says while there is no receiver; a send that does not return DUCT_OK reached nobody;
  *   - returns DUCT_NO_RECEIVERS only as options->unheard says;
- *   - returns DUCT_NOMEM, having sent nothing, if a copy of its message could not be made.
+ *   - returns DUCT_NOMEM, having sent nothing, if a copy of its message, or memory for it, could not be had.  Copies are made
+ *     before it is known who has room: also for receivers that then lose them at once.
  *
- * A receiver that is made later begins with the last options->replay messages, as far as its capacity goes, and then gets all
- * that follow: none is missing between and none comes twice.  A close forgets what is kept for that.
+ * A receiver that is made later begins with the last options->replay messages, as far as its capacity goes, which are the
+ * newest (the others count neither as sent to it nor as lost), and then gets all that follow: none is missing between and none
+ * comes twice.  A close forgets what is kept for that.
  *
  * The channel has no ends yet.  Returns as duct_anycast_new; DUCT_INVALID also for an unknown options->unheard, or a replay of
  * 2^32 or more.  *channel is written on DUCT_OK only.
@@ -270,7 +285,8 @@ DUCT_API DUCT_MUST_CHECK duct_status duct_broadcast_new(duct_channel **channel, 
 
 /*
  * The common case: a channel with one sender and one receiver, and no channel handle, that closes itself when its last sender
- * is gone, and also when its last receiver is: sends then return DUCT_CLOSED.  More receivers are made by
+ * is gone, and also when its last receiver is, by being cut off too: sends then return DUCT_CLOSED.  A channel handle that is
+ * cloned from an end keeps it open without senders, but not without receivers.  More receivers are made by
  * duct_sender_subscribe and duct_receiver_clone.  subscription is of the first receiver only.  Statuses as of
  * duct_broadcast_new and duct_subscribe; both handles are written on DUCT_OK only.
  */
@@ -278,9 +294,10 @@ DUCT_API DUCT_MUST_CHECK duct_status duct_broadcast_open(duct_sender **sender, d
     const duct_subscription *subscription, const duct_options *options);
 
 /*
- * Makes a receiver of a broadcast channel.  (duct_receiver_new makes one with a subscription of NULL; duct_receiver_clone one
- * with the same subscription but a name of its own, which begins where any new one does.)  On a closed channel it reads
- * DUCT_CLOSED at once.  All memory of its queue is taken, and touched, here.
+ * Makes a receiver of a broadcast channel.  (duct_receiver_new makes one with a subscription of NULL.  duct_receiver_clone
+ * makes one with the capacity, tell_lag and quiet of the other and its overflow as it is now, but with a name of its own; it
+ * begins where any new one does.)  On a closed channel it reads DUCT_CLOSED at once.  All memory of its queue is taken, and
+ * touched, here.
  *
  * Returns DUCT_OK; DUCT_INVALID (a NULL, a subscription of an unknown size or overflow, sizes that overflow, capacity of 2^32
  * or more, over 1 with DUCT_LATEST_ONLY); DUCT_UNSUPPORTED (not a broadcast channel); DUCT_NOMEM, also if a copy for the
@@ -294,18 +311,20 @@ DUCT_API DUCT_MUST_CHECK duct_status duct_sender_subscribe(duct_sender *sender, 
     const duct_subscription *subscription);
 
 /*
- * Waits until so many receivers are open.  Returns DUCT_OK; DUCT_CLOSED once the channel is closed; DUCT_UNSUPPORTED (not a
- * broadcast channel); DUCT_INVALID, DUCT_TIMEDOUT, DUCT_CANCELED, DUCT_NOMEM as of duct_recv_until.
+ * Waits until so many receivers are open; with count 0 not at all.  Returns DUCT_OK; DUCT_CLOSED once the channel is closed,
+ * whatever the count; DUCT_UNSUPPORTED (not a broadcast channel); DUCT_INVALID, DUCT_TIMEDOUT, DUCT_CANCELED, DUCT_NOMEM as of
+ * duct_recv_until.
  */
 DUCT_API DUCT_MUST_CHECK duct_status duct_channel_wait_receivers(duct_channel *channel, size_t count, duct_time deadline,
     duct_cancel *cancel);
 
 /*
  * Sets how many messages the channel keeps for later receivers, from now on: of those that are kept now, the newest stay.
- * Messages sent while the number was 0 are not kept.  The second returns it; 0 for NULL and for an anycast channel.
+ * Messages sent while the number was 0 are not kept.  The second returns it; 0 for NULL and for an anycast channel.  A close
+ * makes it 0; to set it after that is of no use any more.
  *
- * Returns DUCT_OK; DUCT_INVALID (channel is NULL, 2^32 or more); DUCT_UNSUPPORTED (not a broadcast channel); DUCT_NOMEM:
- * nothing has changed.
+ * Returns DUCT_OK, on a closed channel too; DUCT_INVALID (channel is NULL, 2^32 or more); DUCT_UNSUPPORTED (not a broadcast
+ * channel); DUCT_NOMEM: nothing has changed.
  */
 DUCT_API DUCT_MUST_CHECK duct_status duct_channel_set_replay(duct_channel *channel, size_t count);
 DUCT_API size_t duct_channel_replay(const duct_channel *channel);
@@ -380,12 +399,12 @@ DUCT_API int duct_channel_reason(const duct_channel *channel);
 
 /*
  * Constants of the channel, and snapshots of its state: true at some moment during the call, perhaps no longer after it.
- * At capacity 0 a channel is always both full and empty.  The counts of senders and receivers are of open ends; those of
- * waiting ones are of the operations that threads sleep on here: sends, receives and waits without taking, plain or in a
- * select, where each case counts.  All return 0 or false for NULL.
+ * An anycast channel of capacity 0 is always both full and empty.  The counts of senders and receivers are of open ends;
+ * those of waiting ones are of the operations that threads sleep on here: sends, receives and waits without taking, plain or
+ * in a select, where each case counts.  All return 0 or false for NULL.
  *
  * A broadcast channel has no capacity of its own (0); its length is that of the queues of all receivers that have not left,
- * together; and it is full while a send would have to wait.
+ * together, without what peekables hold; and it is full while a send would have to wait, which none does once it is closed.
  */
 DUCT_API size_t duct_channel_capacity(const duct_channel *channel);
 DUCT_API size_t duct_channel_message_size(const duct_channel *channel);
@@ -417,7 +436,10 @@ DUCT_API size_t duct_channel_describe(const duct_channel *channel, char *buffer,
 DUCT_API DUCT_MUST_CHECK duct_status duct_sender_new(duct_channel *channel, duct_sender **sender);
 DUCT_API DUCT_MUST_CHECK duct_status duct_receiver_new(duct_channel *channel, duct_receiver **receiver);
 
-/* Makes another end of the same channel, open and closed by itself.  As above; DUCT_CLOSED also if this end is closed. */
+/*
+ * Makes another end of the same channel, open and closed by itself.  As above; DUCT_CLOSED also if this end is closed, cut off
+ * or became a peekable.
+ */
 DUCT_API DUCT_MUST_CHECK duct_status duct_sender_clone(duct_sender *sender, duct_sender **clone);
 DUCT_API DUCT_MUST_CHECK duct_status duct_receiver_clone(duct_receiver *receiver, duct_receiver **clone);
 
@@ -437,7 +459,7 @@ DUCT_API void duct_receiver_close(duct_receiver *receiver);
 DUCT_API void duct_sender_free(duct_sender *sender);
 DUCT_API void duct_receiver_free(duct_receiver *receiver);
 
-/* This end was closed, or cut off (the channel may be open).  True for NULL. */
+/* This end was closed, cut off, or made into a peekable (the channel may be open).  True for NULL. */
 DUCT_API bool duct_sender_is_closed(const duct_sender *sender);
 DUCT_API bool duct_receiver_is_closed(const duct_receiver *receiver);
 
@@ -486,7 +508,10 @@ typedef struct duct_receipt {
 	size_t lost;      /* copies lost for it: it, or older ones that it displaced */
 } duct_receipt;
 
-/* Sends as duct_send_until, and tells what became of the message; *receipt is written on DUCT_OK only, unless it is NULL. */
+/*
+ * Sends as duct_send_until, and tells what became of the message; *receipt is written on DUCT_OK only, unless it is NULL.  A
+ * batch and a select have no receipt.
+ */
 DUCT_API DUCT_MUST_CHECK duct_status duct_publish(duct_sender *sender, const void *message, duct_receipt *receipt,
     duct_time deadline, duct_cancel *cancel);
 
@@ -510,8 +535,8 @@ DUCT_API DUCT_MUST_CHECK duct_status duct_sender_wait(duct_sender *sender, duct_
  * was taken and *message is as it was.
  *
  * A receiver of a broadcast with tell_lag also returns DUCT_LAGGED, once for all losses since the last receive:
- * duct_receiver_lag tells how many, and the next receive goes on.  One that became a peekable returns DUCT_INVALIDATED, not
- * DUCT_CLOSED, once it is drained.
+ * duct_receiver_lag tells how many, and the next receive goes on.  So one that is cut off returns first DUCT_LAGGED, then what
+ * was queued, then DUCT_CLOSED.  One that became a peekable returns DUCT_INVALIDATED, not DUCT_CLOSED, once it is drained.
  */
 DUCT_API DUCT_MUST_CHECK duct_status duct_recv(duct_receiver *receiver, void *message);
 DUCT_API DUCT_MUST_CHECK duct_status duct_try_recv(duct_receiver *receiver, void *message);
@@ -646,8 +671,9 @@ DUCT_API void *duct_box_data(const duct_box *box);
 DUCT_API size_t duct_box_size(const duct_box *box);
 
 /*
- * Hooks of a channel whose messages are of type duct_box *: DUCT_OPTIONS(DUCT_BOX_HOOKS, .name = "frames").  They never fail;
- * a NULL box is a message too.
+ * Hooks of a channel whose messages are of type duct_box *: DUCT_OPTIONS(DUCT_BOX_HOOKS, .name = "frames"), or in C++
+ * options.copy = duct_box_copy; options.drop = duct_box_drop; on a variable that began with DUCT_OPTIONS_INIT.  They never
+ * fail; a NULL box is a message too.
  */
 DUCT_API int duct_box_copy(void *to, const void *from, void *context);
 DUCT_API void duct_box_drop(void *message, void *context);
@@ -659,7 +685,10 @@ DUCT_API void duct_box_drop(void *message, void *context);
 /*
  * A cell with the latest message of a receiver of any kind.  No thread feeds it: each call on it first takes what the receiver
  * has.  duct_latest_new takes the receiver over, and duct_latest_free frees it; nobody else may use it.  (A receiver with
- * DUCT_LATEST_ONLY serves it best.)
+ * DUCT_LATEST_ONLY serves it best.)  But until it is freed any thread may ask the receiver for its state, by calls that only
+ * look: duct_receiver_stats, duct_receiver_lag, duct_receiver_is_cut_off, duct_receiver_is_closed, duct_receiver_len and their
+ * like.  That is how losses are seen, and that the receiver was cut off: the cell then stays as it is for ever and tells
+ * nobody.
  *
  * duct_latest_get copies the latest message, through the channel's copy hook if it has one; again and again, until there is a
  * newer one, and also after the channel has closed.  DUCT_EMPTY: there was none yet, and *message is as it was, so it may hold
@@ -678,6 +707,10 @@ DUCT_API void duct_latest_free(duct_latest *latest);
  * It knows of what the channel keeps for later receivers, and of all that is sent from then on.  A receiver that is made into
  * one leaves the channel, drains, and then reads DUCT_INVALIDATED.
  *
+ * With a copy hook it costs each send a copy, as one receiver more would, and a copy that fails makes the send return
+ * DUCT_NOMEM.  The message that a newer one displaces is dropped by the thread that sends or, if it was peeked at, by one that
+ * peeks again.  A close does not drop what a peekable holds; duct_peekable_free does.
+ *
  * duct_peek copies the last message sent, as duct_latest_get; DUCT_EMPTY: none yet; DUCT_CLOSED: the channel is closed.  The
  * others return DUCT_OK, DUCT_INVALID (a NULL), DUCT_UNSUPPORTED (not a broadcast), DUCT_CLOSED (the receiver is closed) or
  * DUCT_NOMEM; after any status but DUCT_OK nothing has changed.
@@ -692,7 +725,7 @@ DUCT_API void duct_peekable_free(duct_peekable *peekable);
 /*
  * A cache with the latest message of each key.  key tells the key of a message: bytes that lie in the message or in what it
  * points to, and *size of them; it must tell the same for the same message always, and is called with the cache's lock held:
- * it must not call it.  The receiver is taken over, and taken from, as by duct_latest_new.
+ * it must not call it.  The receiver is taken over, and taken from, as by duct_latest_new, and may be asked for its state too.
  *
  * Where a message is given out (get, pop, pop_last, next, snapshot) it is a copy made by the channel's copy hook, if it has
  * one; a pop moves the message, unless another thread is copying it at that moment.  DUCT_EMPTY: there is none, and *message
@@ -705,7 +738,10 @@ typedef const void *(*duct_key)(const void *message, size_t *size, void *context
 DUCT_API DUCT_MUST_CHECK duct_status duct_cache_new(duct_cache **cache, duct_receiver *receiver, duct_key key, void *context);
 DUCT_API void duct_cache_free(duct_cache *cache);
 
-/* The message of a key; whether there is one; how many keys there are. */
+/*
+ * The message of a key; whether there is one; how many keys there are.  Where there is no memory to take from the receiver, the
+ * last two answer by what the cache has, and the other calls return DUCT_NOMEM; the messages stay with the receiver.
+ */
 DUCT_API DUCT_MUST_CHECK duct_status duct_cache_get(duct_cache *cache, const void *key, size_t size, void *message);
 DUCT_API bool duct_cache_contains(duct_cache *cache, const void *key, size_t size);
 DUCT_API size_t duct_cache_len(duct_cache *cache);
@@ -720,7 +756,7 @@ DUCT_API duct_status duct_cache_clear(duct_cache *cache);
  * afterwards.  DUCT_EMPTY after the last one.  A key that goes meanwhile is not told of, one that comes is.
  *
  * A snapshot is of all at one moment: the first `most` of them to the array messages, and *count, which may be more, is how
- * many there are; *count is written on DUCT_OK only.
+ * many there are; *count is written on DUCT_OK only.  With most 0 messages may be NULL: that only counts.
  */
 DUCT_API DUCT_MUST_CHECK duct_status duct_cache_next(duct_cache *cache, uint64_t *cursor, void *message);
 DUCT_API DUCT_MUST_CHECK duct_status duct_cache_snapshot(duct_cache *cache, void *messages, size_t most, size_t *count);
