@@ -213,7 +213,7 @@ static duct_status join(struct member *member, const struct end *from)
 		if (replay.boxes != NULL)
 			memory_free(channel->hooks.allocator, replay.boxes);
 		replay.boxes = NULL;
-		replay.room = fan_replay_needed(channel->fan, member->queue.ring.capacity);
+		replay.room = fan_replay_needed(member);
 		if (replay.room > 0) {
 			replay.boxes = memory_new(channel->hooks.allocator, replay.room * sizeof(duct_box *));
 			if (replay.boxes == NULL)
@@ -253,16 +253,12 @@ duct_status receiver_subscribe(
 	return status;
 }
 
-/* The same subscription, with a name of its own. */
+/* The same subscription, with a name of its own.  It takes its overflow from the original when it joins. */
 static duct_status clone_member(const struct member *member, duct_receiver **clone)
 {
-	const struct queue *queue = &member->queue;
 	duct_subscription subscription = DUCT_SUBSCRIPTION_INIT;
 
-	queue_lock_put((struct queue *)(uintptr_t)queue);
-	subscription.overflow = member->overflow;
-	queue_unlock_put((struct queue *)(uintptr_t)queue);
-	subscription.capacity = subscription.overflow != DUCT_LATEST_ONLY ? queue->ring.capacity : 0;
+	subscription.capacity = member->queue.ring.capacity;
 	subscription.tell_lag = member->tell_lag;
 	subscription.quiet = member->quiet;
 	return receiver_subscribe(member->end.channel, &member->end, &subscription, false, clone);

@@ -729,18 +729,21 @@ static void link_member(struct fan *fan, struct member *member)
 	fan->blocking += member->overflow == DUCT_BLOCK;
 }
 
-/* How many of the kept messages go into a ring of that capacity. */
-static size_t fitting(const struct fan *fan, size_t capacity)
+/* How many of the kept messages go into a member's ring. */
+static size_t fitting(const struct fan *fan, const struct member *member)
 {
-	return fan->history.len < capacity ? fan->history.len : capacity;
+	const size_t most = member->overflow == DUCT_LATEST_ONLY ? 1 : member->queue.ring.capacity;
+
+	return fan->history.len < most ? fan->history.len : most;
 }
 
-size_t fan_replay_needed(struct fan *fan, size_t capacity)
+size_t fan_replay_needed(const struct member *member)
 {
+	struct fan *fan = member->fan;
 	size_t needed;
 
 	queue_lock_put(fan->gate);
-	needed = fan->hooks->copy != NULL ? fitting(fan, capacity) : 0;
+	needed = fan->hooks->copy != NULL ? fitting(fan, member) : 0;
 	queue_unlock_put(fan->gate);
 	return needed;
 }
@@ -749,7 +752,7 @@ size_t fan_replay_needed(struct fan *fan, size_t capacity)
 static void replay_locked(struct fan *fan, struct member *member, struct replay *replay)
 {
 	const struct history *history = &fan->history;
-	const size_t count = fitting(fan, member->queue.ring.capacity);
+	const size_t count = fitting(fan, member);
 
 	for (size_t i = history->len - count; i < history->len; i++) {
 		duct_box *box = *history_nth(history, i);
@@ -763,7 +766,7 @@ static void replay_locked(struct fan *fan, struct member *member, struct replay 
 
 bool fan_join_locked(struct fan *fan, struct member *member, struct replay *replay, struct node **wakes)
 {
-	if (fan->hooks->copy != NULL && fitting(fan, member->queue.ring.capacity) > replay->room)
+	if (fan->hooks->copy != NULL && fitting(fan, member) > replay->room)
 		return false;
 	replay->len = 0;
 	if (load_relaxed(&fan->gate->take.at.ended) != DUCT_OK)
@@ -775,10 +778,21 @@ bool fan_join_locked(struct fan *fan, struct member *member, struct replay *repl
 	return true;
 }
 
+/* A copy from the replay goes ahead of what has come meanwhile; false if it is too late for that. */
+static bool put_ahead_locked(struct member *member, const void *copy)
+{
+	struct queue *queue = &member->queue;
+
+	if (member->overflow == DUCT_LATEST_ONLY && queue_backlog_locked(queue).len > 0)
+		return false;
+	if (member->discarded > 0) /* as if it had joined after the discard */
+		return false;
+	return ring_put_first(&queue->ring, &queue->take.at, copy);
+}
+
 bool fan_finish_join(struct member *member, struct replay *replay)
 {
 	struct fan *fan = member->fan;
-	const struct ring *ring = &member->queue.ring;
 	struct tray tray;
 	int cancellation;
 	bool made;
@@ -794,9 +808,7 @@ bool fan_finish_join(struct member *member, struct replay *replay)
 	}
 	cancellation_resume(cancellation);
 	queue_lock_both(&member->queue);
-	/* If what has come meanwhile was discarded it is as if it had joined after that. */
-	while (made && member->discarded == 0 && tray.copies > 0 &&
-	       ring_put_first(ring, &member->queue.take.at, tray_item(&tray, tray.copies - 1))) {
+	while (made && tray.copies > 0 && put_ahead_locked(member, tray_item(&tray, tray.copies - 1))) {
 		tray.copies--;
 		member->sent++;
 	}

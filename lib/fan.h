@@ -142,8 +142,8 @@ struct replay {
 bool fan_join_locked(struct fan *fan, struct member *member, struct replay *replay, struct node **wakes);
 bool fan_finish_join(struct member *member, struct replay *replay);
 
-/* How many messages somebody with that capacity would have to copy now. */
-size_t fan_replay_needed(struct fan *fan, size_t capacity);
+/* How many messages somebody who joined now would have to copy. */
+size_t fan_replay_needed(const struct member *member);
 
 /* Leaves, with both locks of the gate: its takes end with that status.  False if it had left. */
 bool fan_leave_locked(struct member *member, duct_status status, struct node **wakes);

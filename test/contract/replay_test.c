@@ -92,19 +92,32 @@ TEST(replay, clone_has_the_same_subscription, 5)
 	crowd_free(&crowd);
 }
 
-/* One whose policy became LATEST_ONLY has kept its capacity; a clone of it has the one of that policy. */
+static int copy_int(void *to, const void *from, void *context)
+{
+	(void)context;
+	memcpy(to, from, sizeof(int));
+	return 0;
+}
+
+/* One whose policy became LATEST_ONLY has kept its capacity, and so has its clone; but it begins with the latest only. */
 TEST(replay, clone_of_what_became_the_latest_only, 5)
 {
-	struct crowd crowd = crowd_new(NULL);
-	duct_receiver *rx = crowd_join(&crowd, DUCT_DROP_OLDEST, 5), *clone;
+	for (int copies = 0; copies < 2; copies++) {
+		struct crowd crowd = crowd_new(DUCT_OPTIONS(.replay = 3, .copy = copies ? copy_int : NULL));
+		duct_receiver *rx = crowd_join(&crowd, DUCT_DROP_OLDEST, 5), *clone;
 
-	CHECK_STATUS(duct_receiver_set_overflow(rx, DUCT_LATEST_ONLY), DUCT_OK);
-	CHECK_STATUS(duct_receiver_clone(rx, &clone), DUCT_OK);
-	CHECK(sends(crowd.tx, 1, 4) && duct_receiver_capacity(rx) == 5 && duct_receiver_capacity(clone) == 1);
-	CHECK(reads(rx, 4, 4) && then(rx, DUCT_EMPTY) && reads(clone, 4, 4) && then(clone, DUCT_EMPTY));
-	duct_receiver_free(rx);
-	duct_receiver_free(clone);
-	crowd_free(&crowd);
+		CHECK(sends(crowd.tx, 1, 3));
+		CHECK_STATUS(duct_receiver_set_overflow(rx, DUCT_LATEST_ONLY), DUCT_OK);
+		CHECK_STATUS(duct_receiver_clone(rx, &clone), DUCT_OK);
+		CHECK(duct_receiver_capacity(rx) == 5 && duct_receiver_capacity(clone) == 5);
+		CHECK(reads(clone, 3, 3) && then(clone, DUCT_EMPTY) && sends(crowd.tx, 4, 7));
+		CHECK(reads(rx, 7, 7) && then(rx, DUCT_EMPTY) && reads(clone, 7, 7) && then(clone, DUCT_EMPTY));
+		CHECK_STATUS(duct_receiver_set_overflow(clone, DUCT_BLOCK), DUCT_OK);
+		CHECK(sends(crowd.tx, 8, 12) && duct_channel_is_full(crowd.channel) && reads(clone, 8, 12));
+		duct_receiver_free(rx);
+		duct_receiver_free(clone);
+		crowd_free(&crowd);
+	}
 }
 
 /* A null pointer is a message like any other, to those who are there, to who comes later, and to who peeks. */

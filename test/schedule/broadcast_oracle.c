@@ -657,7 +657,8 @@ static bool may_join(const union state *state, const struct operation *operation
 /* It gets what is kept, as far as it goes; if that has to be copied first, only when it has been. */
 static void receive_kept(union state *state, struct receiver *receiver)
 {
-	uint8_t count = state->kept_count, most = receiver->subscription.capacity;
+	const bool latest = receiver->subscription.overflow == DUCT_LATEST_ONLY;
+	uint8_t count = state->kept_count, most = latest ? 1 : receiver->subscription.capacity;
 	const uint8_t *kept = state->kept;
 
 	if (count > most) {
@@ -683,8 +684,6 @@ static void open_receiver(union state *state, const struct operation *operation)
 	receiver->ended = state->closed != 0;
 	receiver->subscription =
 	    operation->origin == FROM_RECEIVER ? state->receivers[operation->from].subscription : operation->subscription;
-	if (receiver->subscription.overflow == DUCT_LATEST_ONLY)
-		receiver->subscription.capacity = 1;
 	receive_kept(state, receiver);
 }
 
@@ -699,10 +698,11 @@ static bool apply_join(union state *state, const struct operation *operation)
 	return true;
 }
 
-/* The copies go ahead of what has come meanwhile, the newest first, as far as there is room. */
+/* The copies go ahead of what has come meanwhile, the newest first, as far as there is room; not if that was discarded. */
 static void add_replay(struct receiver *receiver)
 {
-	int count = receiver->subscription.capacity - receiver->length;
+	const bool outdated = receiver->subscription.overflow == DUCT_LATEST_ONLY && receiver->length > 0;
+	int count = outdated || receiver->discarded > 0 ? 0 : receiver->subscription.capacity - receiver->length;
 
 	if (count > receiver->replay_count)
 		count = receiver->replay_count;
