@@ -7,7 +7,7 @@
  *
  * Each kind has its own struct program, struct step, enum verb and struct operation, and goes into an executable of its own.
  * Where their code is the same but for these types it stands in headers that the sources of each kind include after the types:
- * frame_text.h, frame_run.h, frame_draw.h, frame_shrink.h, frame_history.h, subject.h.  These declare first, as
+ * frame_text.h, frame_run.h, frame_draw.h, frame_shrink.h, frame_history.h, frame_oracle.h, subject.h.  These declare first, as
  * static functions, what the kind has to supply.
  */
 #ifndef TEST_SCHEDULE_FRAME_H
