@@ -5,15 +5,12 @@
  * One execution of a small program over a broadcast channel, recorded for the oracle.
  *
  * The body makes the channel and its ends, tries some sends, starts the threads, joins them, looks at all receivers and takes
- * what they have, asks the oracle, and gives everything back.  Beside what the oracle sees, an execution checks that
+ * what they have, asks the oracle, and gives everything back.  Beside what the oracle sees and frame_run.h checks
  *
- *   - a call returns only what its form can return: TIMEDOUT after its deadline, CANCELED with a token, and nothing but
- *     CANCELED with a token that was raised before;
- *   - a buffer or a receipt is as it was unless the call succeeded, and DUCT_NOMEM comes only where something did fail;
+ *   - a receipt is as it was unless the call succeeded;
  *   - with a copy hook each instance of a message is received or dropped exactly once, none is copied after that, and those
  *     that were not sent are neither; with a drop hook only as many are dropped as were not received;
- *   - the log is told in pairs of senders that block, and of losses with the name of who lost;
- *   - no allocation, mutex or condition variable is left when all handles are free.
+ *   - the log is told of losses with the name of who lost.
  *
  * A message is its number, and in the upper half the number of the instance where there is a copy hook.
  *

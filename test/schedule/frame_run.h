@@ -2,8 +2,15 @@
  * SPDX-License-Identifier: MIT
  * SPDX-FileCopyrightText: The Duct authors
  *
- * What an execution of a small program has of either kind: the calls that may wait, and what they may return; the threads; the
- * tokens; the question to the oracle.
+ * What an execution of a small program has, of either kind: the calls that may wait, threads, tokens, and the question to the
+ * oracle.  Beside what the oracle sees, an execution checks that
+ *
+ *   - a call returns only what its form can return: TIMEDOUT after its deadline, CANCELED with a token, and nothing but
+ *     CANCELED with a token that was raised before;
+ *   - a receive buffer is as it was unless something was received into it;
+ *   - DUCT_NOMEM comes only from calls in which something did fail;
+ *   - the log is told in pairs of senders that block;
+ *   - no allocation, mutex or condition variable is left when all handles are free.
  *
  * Included after program.h or broadcast.h, and after MOST_WORDS, the words of the largest message, and TOKEN_BIT.  The bits are
  * those of the sets that say what a step needs, uses and makes: ends, handles, tokens.
@@ -40,7 +47,7 @@ static bool told_blocked[MAX_THREADS + 1];
 
 /* ---- What the kind of program has of its own --------------------------------------------------------------------------- */
 
-/* A message: its number; when it was sent; its number again, when it was received. */
+/* How long a message is; a new one, and its number; it was sent; it was received, and its number. */
 static size_t words_of(const struct part *part);
 static int message_new(uint64_t *words, size_t count);
 static void note_sent(const uint64_t *words);

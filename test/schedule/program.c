@@ -6,14 +6,8 @@
  *
  * The body makes the channels and their ends, starts the threads, joins them, asks the oracle, and gives everything back.
  * Messages carry a number of their own, of one word on channel 0 and three words on channel 1, so that a torn copy shows.
- * Beside what the oracle sees, an execution checks that
- *
- *   - a call returns only what its form can return: TIMEDOUT after its deadline, CANCELED with a token, and nothing but
- *     CANCELED with a token that was raised before;
- *   - a receive buffer is as it was unless something was received into it;
- *   - DUCT_NOMEM comes only from calls in which something did fail;
- *   - each message that was sent is received or dropped exactly once, others never;
- *   - no allocation, mutex or condition variable is left when all handles are free.
+ * Beside what the oracle sees and frame_run.h checks, each message that was sent must be received or dropped exactly once,
+ * others never.
  *
  * Freeing a handle is allowed while others are blocked on it, but not while they are on their way into a call.  So a step
  * that frees looks whether each thread that uses the end sleeps or has yielded, and only closes the end if not; the same goes
