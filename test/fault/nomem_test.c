@@ -3,41 +3,16 @@
  * SPDX-FileCopyrightText: The Duct authors
  *
  * No memory, no mutex, no condition variable: every public function, in every state of a channel and of a token, with each of
- * its n calls that can fail failing in turn, until there is none left to fail.
+ * its n calls that can fail failing in turn; nomem.h says what must be then.  The channel, the token, the threads asleep on them
+ * and all that the call was given must be as they were; and the same call, made again, must come to what it comes to where
+ * nothing fails.
  *
- * A function that has a status must then answer DUCT_NOMEM; the channel, the token, the threads asleep on them and all that
- * the call was given must be as they were; nothing may be alive that was not before; and the same call, made again, must come
- * to what it comes to where nothing fails.  A function that cannot fail must make no such call, or do its work all the same.
- *
- * A call that would wait for ever is ended by a second thread, which closes the channel when the first has made its condition
- * variable: that is the last thing that can fail in a wait.
- *
- * With FAULT_TABLE in the environment each function that was called is told, for check-faults.sh to see that none is missing.
  * Some 25,000 calls, two seconds.  How to link: faults.h.
  */
 #include "world.h"
+#include "nomem.h"
 
 /* ---- What is called --------------------------------------------------------------------------------------------------- */
-
-/* The public function that the form at hand calls, by the call itself. */
-static const char *called;
-#define CALL(function_) (called = #function_, function_)
-
-#define FORM(name_, status_) \
-	static duct_status name_(struct world *w) \
-	{ \
-		(void)w; \
-		return (status_); \
-	}
-
-/* A function without a status. */
-#define PLAIN(name_, function_, ...) FORM(name_, ((void)CALL(function_)(__VA_ARGS__), DUCT_OK))
-
-/* A time that a wait does not come to. */
-static duct_time far(void)
-{
-	return duct_after_s(100000);
-}
 
 PLAIN(strerror_of, duct_strerror, DUCT_NOMEM)
 PLAIN(version, duct_version, )
@@ -98,16 +73,6 @@ FORM(cancel_new_timed, CALL(duct_cancel_new)(&w->new_token, w->token, far()))
 FORM(cancel_clone, CALL(duct_cancel_clone)(w->token, &w->new_token))
 
 /* ---- Ending and telling ----------------------------------------------------------------------------------------------- */
-
-/* Each handle is given back once: the world forgets it. */
-#define GIVE_BACK(name_, function_, type_, place_) \
-	static duct_status name_(struct world *w) \
-	{ \
-		type_ *handle = (place_); \
-		(place_) = NULL; \
-		CALL(function_)(handle); \
-		return DUCT_OK; \
-	}
 
 /* The channel stays known where ends keep it. */
 static duct_status channel_free(struct world *w)
@@ -207,26 +172,8 @@ FORM(until_nothing, CALL(duct_select_until)(NULL, 0, &w->chosen, DUCT_FAIR, far(
 
 /* ---- The table -------------------------------------------------------------------------------------------------------- */
 
-enum manner {
-	FAILS,     /* a fault is DUCT_NOMEM, and nothing has changed */
-	NEVER,     /* makes no call that can fail */
-	REGARDLESS /* may make some, and does its work all the same */
-};
-
-/* Beside the handles: the state of the token matters, there has to be one, the call may wait. */
-enum { TOKEN = 8, ANY_TOKEN = 24, WAITS = 32 };
-
-struct form {
-	const char *name;
-	duct_status (*run)(struct world *world);
-	enum manner manner;
-	unsigned takes;
-};
-
-#define A_FORM(name_, manner_, takes_) \
-	{ \
-#name_, name_, (manner_), (takes_) \
-	}
+/* Beside the handles: the state of the token matters, there has to be one. */
+enum { TOKEN = 8, ANY_TOKEN = 24 };
 
 static const struct form forms[] = {
 	A_FORM(strerror_of, NEVER, 0),
@@ -315,70 +262,34 @@ static const struct form forms[] = {
 	A_FORM(until_nothing, FAILS, WAITS | ANY_TOKEN),
 };
 
-/* ---- Being rescued ---------------------------------------------------------------------------------------------------- */
+/* ---- What is to be seen ------------------------------------------------------------------------------------------------ */
 
-/* The thread that ends a wait. */
-struct rescue {
-	const struct world *world;
-	long made; /* condition variables, before the call */
-	atomic_bool done;
-	pthread_t thread;
-};
-
-static void *run_rescue(void *argument)
+static void make_world(struct world *world, const struct place *place)
 {
-	struct rescue *rescue = argument;
-
-	AWAIT(atomic_load(&rescue->done) || fault_conditions_made() > rescue->made);
-	if (atomic_load(&rescue->done))
-		return NULL;
-	duct_channel_close(rescue->world->pair.channel, 9);
-	duct_cancel_raise(rescue->world->token);
-	return NULL;
+	world_init(world, place->state, place->token, place->with_allocator);
 }
 
-/* Makes the call with its n-th fault; the status, and how many calls that can fail there were. */
-static duct_status make_call(const struct form *form, struct world *world, long n, long *points)
+static bool applies(const struct form *form, const struct state *state, enum token token)
 {
-	struct rescue rescue = { .world = world, .made = fault_conditions_made() };
-	duct_status status;
-
-	if (form->takes & WAITS)
-		rescue.thread = test_start(run_rescue, &rescue);
-	fault_begin(n);
-	status = form->run(world);
-	*points = fault_end();
-	atomic_store(&rescue.done, true);
-	if (form->takes & WAITS)
-		test_join(rescue.thread);
-	return status;
+	if ((form->takes & ALL_HANDLES & ~state->handles) != 0)
+		return false;
+	if (token == NO_TOKEN)
+		return (form->takes & ANY_TOKEN) != ANY_TOKEN;
+	return (form->takes & TOKEN) != 0;
 }
 
-/* ---- The check -------------------------------------------------------------------------------------------------------- */
-
-/* A form where it is to be called. */
-struct place {
-	const struct form *form;
-	const struct state *state;
-	enum token token;
-	bool with_allocator;
-	duct_status expected; /* without a fault */
-	long points, n;
-};
-
-/* Before a check: what it is of, if it fails. */
-static bool holds(const struct place *place, bool condition)
+static void rescue_call(const struct world *world)
 {
-	if (!condition)
-		fprintf(stderr, "%s (%s), %s%s, %s, fault %ld:\n", called, place->form->name, place->state->name,
-		    place->with_allocator ? ", with an allocator" : "", token_names[place->token], place->n);
-	return condition;
+	duct_channel_close(world->pair.channel, 9);
+	duct_cancel_raise(world->token);
 }
 
-#define EXPECT(condition_) CHECK(holds(place, (condition_)))
-
-/* What to do after a fault, beside looking. */
-enum after { DRAIN, REPEAT, AFTERS };
+/* Who was served goes with what it slept on. */
+static bool may_free_memory(const struct place *place, const struct world *world)
+{
+	(void)place;
+	return world_sleeper_was_served(world);
+}
 
 static void check_unchanged(const struct place *place, struct world *world, const struct snapshot *before, enum after after)
 {
@@ -394,123 +305,14 @@ static void check_unchanged(const struct place *place, struct world *world, cons
 }
 
 /* What was queued and never received went through the hook, sooner or later. */
-static bool all_are_dropped(const struct world *world)
+static void check_hooks(const struct place *place, const struct world *world)
 {
-	return world->dropped == world->state->queued;
-}
-
-/* Meets the n-th fault in a world of its own; false once there is no n-th. */
-static bool meet(const struct place *place, enum after after)
-{
-	static struct world world;
-	struct fault_live before = fault_live(), during, now;
-	struct snapshot snapshot;
-	duct_status status;
-	long points;
-	bool hit;
-
-	world_init(&world, place->state, place->token, place->with_allocator);
-	snapshot = world_snapshot(&world);
-	during = fault_live();
-	status = make_call(place->form, &world, place->n, &points);
-	hit = points >= place->n;
-	EXPECT(hit == (place->n <= place->points));
-	if (hit && place->form->manner == FAILS) {
-		now = fault_live();
-		EXPECT(status == DUCT_NOMEM);
-		/* Who was served goes with what it slept on. */
-		EXPECT(world_sleeper_was_served(&world) || fault_live_same(&during, &now));
-		check_unchanged(place, &world, &snapshot, after);
-	} else {
-		EXPECT(status == place->expected);
-	}
-	world_free(&world);
 	if (place->form->manner == REGARDLESS)
-		EXPECT(all_are_dropped(&world));
-	EXPECT(world.blocked == world.resumed);
-	now = fault_live();
-	EXPECT(world.arena.live == 0);
-	EXPECT(fault_live_same(&before, &now));
-	return hit;
-}
-
-/* Without a fault: how many calls there are that can fail, and what it comes to. */
-static void measure(struct place *place)
-{
-	static struct world world;
-
-	world_init(&world, place->state, place->token, place->with_allocator);
-	place->expected = make_call(place->form, &world, 0, &place->points);
-	world_free(&world);
-	EXPECT(place->expected != DUCT_NOMEM && place->expected != DUCT_INVALID && place->expected != DUCT_TIMEDOUT);
-	EXPECT(place->points == 0 || place->form->manner != NEVER);
-}
-
-static bool applies(const struct form *form, const struct state *state, enum token token)
-{
-	if ((form->takes & ALL_HANDLES & ~state->handles) != 0)
-		return false;
-	if (token == NO_TOKEN)
-		return (form->takes & ANY_TOKEN) != ANY_TOKEN;
-	return (form->takes & TOKEN) != 0;
-}
-
-/* ---- The sum ---------------------------------------------------------------------------------------------------------- */
-
-static struct tally {
-	const char *function;
-	long calls, points;
-} tallies[100];
-
-static size_t tally_count;
-static long all_calls, all_points;
-
-static void count(const struct place *place)
-{
-	size_t k = 0;
-
-	while (k < tally_count && strcmp(tallies[k].function, called) != 0)
-		k++;
-	if (k == tally_count) {
-		CHECK(tally_count < ARRAY_LEN(tallies));
-		tallies[tally_count++].function = called;
-	}
-	tallies[k].calls++;
-	tallies[k].points += place->points;
-	all_calls++;
-	all_points += place->points;
-}
-
-static void tell(void)
-{
-	for (size_t k = 0; k < tally_count && getenv("FAULT_TABLE") != NULL; k++)
-		printf("%-34s %6ld calls, %6ld fault points\n", tallies[k].function, tallies[k].calls, tallies[k].points);
-	printf("%ld fault points in %ld calls: %zu forms of %zu functions, in %zu states of a channel and %d of a token: "
-	       "all answered\n",
-	    all_points, all_calls, ARRAY_LEN(forms), tally_count, state_count, (int)TOKENS);
-}
-
-static void check_place(struct place *place)
-{
-	measure(place);
-	for (place->n = 1; meet(place, DRAIN); place->n++)
-		if (place->form->manner == FAILS)
-			CHECK(meet(place, REPEAT));
-	count(place);
+		EXPECT(world->dropped == world->state->queued);
+	EXPECT(world->blocked == world->resumed);
 }
 
 TEST(nomem, in_every_function_and_state_changes_nothing, 300)
 {
-	for (size_t f = 0; f < ARRAY_LEN(forms); f++)
-		for (size_t s = 0; s < state_count; s++)
-			for (int token = 0; token < TOKENS; token++)
-				for (int allocator = 0; allocator < 2; allocator++) {
-					struct place place = { &forms[f], &states[s], (enum token)token, allocator, DUCT_OK, 0,
-						0 };
-
-					if (applies(place.form, place.state, place.token))
-						check_place(&place);
-				}
-	CHECK(all_points > 0);
-	tell();
+	check_forms(forms, ARRAY_LEN(forms), "a channel");
 }

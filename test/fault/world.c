@@ -60,25 +60,6 @@ static void count_log(const duct_log_event *event, void *context)
 	atomic_fetch_add(event->kind == DUCT_LOG_BLOCKED ? &world->blocked : &world->resumed, 1);
 }
 
-static void *arena_allocate(size_t size, void *context)
-{
-	struct arena *arena = context;
-	void *memory = malloc(size);
-
-	if (memory != NULL)
-		atomic_fetch_add(&arena->live, 1);
-	return memory;
-}
-
-static void arena_release(void *memory, void *context)
-{
-	struct arena *arena = context;
-
-	CHECK(memory != NULL);
-	CHECK(atomic_fetch_sub(&arena->live, 1) > 0);
-	free(memory);
-}
-
 /* ---- Making ----------------------------------------------------------------------------------------------------------- */
 
 /* The channel in its state; the handles that the state is without go last, for that closes it or drops messages. */
@@ -163,7 +144,7 @@ void world_init(struct world *world, const struct state *state, enum token token
 {
 	memset(world, 0, sizeof *world);
 	world->state = state;
-	world->arena.allocator = (duct_allocator){ arena_allocate, arena_release, &world->arena };
+	arena_init(&world->arena);
 	make_channel(world, with_allocator);
 	make_token(world, token);
 	make_sleeper(world);

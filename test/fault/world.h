@@ -12,6 +12,7 @@
 #ifndef TEST_FAULT_WORLD_H
 #define TEST_FAULT_WORLD_H
 
+#include "arena.h"
 #include "faults.h"
 #include "harness.h"
 
@@ -48,12 +49,6 @@ extern const char *const token_names[TOKENS];
 struct message {
 	int number;
 	char filling[BIG - sizeof(int)];
-};
-
-/* Goes through malloc, so that it meets the same faults, and counts. */
-struct arena {
-	duct_allocator allocator;
-	atomic_long live;
 };
 
 struct world {

@@ -3,18 +3,16 @@
  * SPDX-FileCopyrightText: The Duct authors
  *
  * Small programs over one broadcast channel: what they are, how they are written down (broadcast_text.c), how one is run
- * (broadcast_program.c), drawn at random (broadcast_generate.c) and made smaller (broadcast_shrink.c).
+ * (broadcast_program.c), drawn at random (broadcast_generate.c) and made smaller (broadcast_shrink.c).  What is done with them
+ * stands in frame.h.
  */
 #ifndef TEST_SCHEDULE_BROADCAST_H
 #define TEST_SCHEDULE_BROADCAST_H
 
 #include "broadcast_oracle.h"
-
-#include <stddef.h>
+#include "frame.h"
 
 #define MAX_THREADS (THREADS - 1)
-#define MAX_STEPS 3
-#define MAX_BATCH 3
 
 enum verb {
 	SEND,
@@ -50,16 +48,10 @@ enum verb {
 	VERBS
 };
 
-/* How long a call waits. */
-enum form {
-	PLAIN,
-	TRY,
-	UNTIL, /* a deadline soon */
-	PAST   /* a deadline that has passed */
-};
-
 /* Tokens; TIMED has a deadline and ROOT for a parent. */
-enum token { NO_TOKEN, ROOT, TIMED };
+enum token { NO_TOKEN, ROOT, TIMED, TOKENS };
+
+#define TOKEN_LETTERS "cC" /* of those that a call is given */
 
 /* The thread's own receiver; others are 0 .. FIRST_RECEIVERS - 1. */
 #define OWN FIRST_RECEIVERS
@@ -123,16 +115,8 @@ struct program {
  * Before a step: t tries, u has a deadline, v one that has passed, c, C give the root, the timed token.  s', b' and so on go
  * through the thread's own sender, r' and so on to its own receiver.
  *
- * A step that needs an end that is not there is left out.  Programs with a mistake are refused.
+ * A step that needs an end that is not there is left out.
  */
-bool program_parse(struct program *program, const char *text);
-void program_format(const struct program *program, char *text, size_t size);
-
-/* The number-th of the random programs that the base gives. */
-void program_draw(struct program *program, uint64_t base, long number);
-
-/* Takes away from a program that fails what it can, as long as it still does. */
-void program_shrink(struct program *program, bool (*fails)(const struct program *program));
 
 /* The most operations that the history of a step can have. */
 int step_operations(const struct step *step);
@@ -142,18 +126,9 @@ int program_operations(const struct program *program);
 
 /* What kind of step that is. */
 bool verb_waits(enum verb verb);
+bool verb_of_token(enum verb verb);    /* raises or frees one */
 bool verb_sends(enum verb verb);       /* through a sender that can be the thread's own */
 bool verb_of_receiver(enum verb verb); /* of one that it names */
 bool verb_joins(enum verb verb);
-
-/* Runs it once, under the explorer, and fails the execution if the oracle does not allow what happened. */
-extern struct program program_current;
-void program_run(void);
-
-/* For exploration.quiescent. */
-bool program_quiescent(void);
-
-/* Executions that ended with threads left waiting, as they should have. */
-extern long program_rests;
 
 #endif

@@ -2,33 +2,15 @@
  * SPDX-License-Identifier: MIT
  * SPDX-FileCopyrightText: The Duct authors
  *
- * Random programs of broadcasts.  A program is a function of a base and its number, so that no list of them is needed.
+ * Random programs of broadcasts.
  *
  * Each program has a theme, which makes some calls likelier: so what meets is not only sends and receives.  Receivers that
  * block, small capacities and messages that are there already are likelier than others, for there it gets tight.
  */
 #include "broadcast.h"
+#include "frame_draw.h"
 
 #include <string.h>
-
-static uint64_t random_state;
-
-static unsigned draw(unsigned below)
-{
-	random_state ^= random_state << 13;
-	random_state ^= random_state >> 7;
-	random_state ^= random_state << 17;
-	return (unsigned)(random_state >> 20) % below;
-}
-
-static void seed(uint64_t base, long program)
-{
-	uint64_t x = base * UINT64_C(0x2545f4914f6cdd1d) + (uint64_t)program * UINT64_C(0x9e3779b97f4a7c15);
-
-	x = (x ^ x >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-	x = (x ^ x >> 27) * UINT64_C(0x94d049bb133111eb);
-	random_state = (x ^ x >> 31) | 1;
-}
 
 /* What a program is about. */
 enum theme { TRAFFIC, MEMBERS, CONTROL, THEMES };
@@ -95,18 +77,9 @@ static void draw_select(const struct program *program, struct step *step)
 
 static void draw_wait(struct step *step, bool tokens)
 {
-	step->form = draw(2) != 0 ? PLAIN : (enum form)draw(4);
-	if (step->form == TRY && step->verb != SEND && step->verb != RECV && step->verb != SELECT)
-		step->form = PAST;
+	draw_form(step);
 	if (tokens && step->form != TRY && draw(2) != 0)
 		step->token = draw(3) != 0 ? ROOT : TIMED;
-}
-
-static void draw_batch(struct step *step)
-{
-	step->max = 1 + (int)draw(MAX_BATCH);
-	if (step->verb == RECV_MANY)
-		step->min = (int)draw((unsigned)step->max + 1);
 }
 
 static void draw_step(const struct program *program, struct step *step, enum theme theme, bool tokens)
@@ -133,8 +106,7 @@ static void draw_step(const struct program *program, struct step *step, enum the
 		step->token = draw(3) != 0 ? ROOT : TIMED;
 	if (step->verb == SELECT)
 		draw_select(program, step);
-	if (step->verb == SEND_MANY || step->verb == RECV_MANY)
-		draw_batch(step);
+	draw_batch(step);
 }
 
 static void draw_channel(struct program *program)

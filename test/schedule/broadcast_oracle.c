@@ -26,11 +26,7 @@
  *     possible, and at rest nothing that is pending may be possible.
  */
 #include "broadcast_oracle.h"
-
-#include "explorer.h"
-
-#include <limits.h>
-#include <string.h>
+#include "frame_oracle.h"
 
 #define REMEMBERED (1 << 18) /* a power of two */
 #define MAX_FLIGHTS 16
@@ -84,9 +80,7 @@ struct memory {
 	unsigned check;
 };
 
-struct operation history[MAX_OPERATIONS];
-int history_length;
-long history_clock, oracle_checks, oracle_visits, oracle_given_up;
+long oracle_given_up;
 
 struct rules oracle_rules = { true, true, true };
 
@@ -100,56 +94,6 @@ static union state pool[MAX_STATES];
 static int pool_used;
 static unsigned check;
 static long visits; /* in this check */
-static struct beginning start;
-
-/* ---- The history ------------------------------------------------------------------------------------------------------ */
-
-void oracle_begin(const struct beginning *beginning)
-{
-	start = *beginning;
-	history_length = 0;
-	history_clock = 0;
-}
-
-static uint64_t sleeping_moves(void)
-{
-	uint64_t set = 0;
-
-	for (int i = 0; i < history_length; i++) {
-		const struct operation *operation = &history[i];
-
-		if (operation->status == PENDING && !operation->may && operation->kind == MOVE &&
-		    explorer_asleep(operation->thread))
-			set |= UINT64_C(1) << i;
-	}
-	return set;
-}
-
-struct operation *oracle_call(enum kind kind, struct part part)
-{
-	struct operation *operation = &history[history_length];
-
-	EXPLORER_CHECK(history_length < MAX_OPERATIONS);
-	memset(operation, 0, sizeof *operation);
-	operation->kind = kind;
-	operation->part_count = 1;
-	operation->parts[0] = part;
-	operation->status = PENDING;
-	operation->after = -1;
-	operation->thread = explorer_self();
-	operation->slept = sleeping_moves();
-	operation->call = ++history_clock;
-	operation->returned = LONG_MAX;
-	history_length++;
-	return operation;
-}
-
-void oracle_return(struct operation *operation, int status, int chosen)
-{
-	operation->returned = ++history_clock;
-	operation->status = status;
-	operation->chosen = chosen;
-}
 
 static union state *state_push(const union state *state)
 {
@@ -164,17 +108,6 @@ static void state_pop(void)
 }
 
 /* ---- The channel ------------------------------------------------------------------------------------------------------ */
-
-static bool is_done(uint64_t done, int i)
-{
-	return (done >> i & 1) != 0;
-}
-
-/* Its turn has come in the chain of its call. */
-static bool is_next(uint64_t done, int i)
-{
-	return !is_done(done, i) && (history[i].after < 0 || is_done(done, history[i].after));
-}
 
 static int open_receivers(const union state *state)
 {
@@ -975,7 +908,6 @@ static bool may_lose_place(uint64_t done, const struct operation *sleeper)
 	return false;
 }
 
-/* Somebody who slept on the same side when this was called has not been served. */
 static bool overtakes(uint64_t done, const struct operation *operation)
 {
 	const struct part *part = &operation->parts[operation->chosen];
@@ -1008,14 +940,6 @@ static bool could_end(const union state *state, uint64_t done, const struct oper
 	if (operation->kind != MOVE && operation->kind != READY)
 		return true;
 	return !found_nothing(state, done, operation);
-}
-
-/* The last operation of a batch that has not returned; its buffer may already have settled the status. */
-static bool ends_batch(int i)
-{
-	if (!history[i].may || history[i].returned != LONG_MAX)
-		return false;
-	return i + 1 == history_length || history[i + 1].after != i;
 }
 
 /* Nothing that waits could end, and no batch that has moved all has yet to return. */
@@ -1233,14 +1157,6 @@ static bool search_after_steps(const struct candidate *candidate, const union st
 	return search_after_steps(candidate, state, set & (set - 1)) || search_after_step(candidate, state, set, member, 0);
 }
 
-static bool can_come_next(uint64_t done, int i, long first_return)
-{
-	const struct operation *operation = &history[i];
-
-	return is_next(done, i) && operation->call <= first_return && (operation->status != PENDING || operation->may) &&
-	       !overtakes(done, operation);
-}
-
 /*
  * What the calls that returned before it have sent arrives everywhere; where a discard is not done that may happen before or
  * after what it does.
@@ -1269,23 +1185,6 @@ static bool search_from(uint64_t done, const union state *state, bool at_rest, l
 	return false;
 }
 
-/* The earliest return of those left, and whether all of these are pending. */
-static long first_return_of(uint64_t done, bool *complete)
-{
-	long first_return = LONG_MAX;
-
-	*complete = true;
-	for (int i = 0; i < history_length; i++) {
-		if (is_done(done, i))
-			continue;
-		if (history[i].status != PENDING)
-			*complete = false;
-		if (history[i].returned < first_return)
-			first_return = history[i].returned;
-	}
-	return first_return;
-}
-
 static bool search(uint64_t done, const union state *state, bool at_rest)
 {
 	uint64_t hash;
@@ -1302,20 +1201,6 @@ static bool search(uint64_t done, const union state *state, bool at_rest)
 		return true;
 	remember(hash);
 	return false;
-}
-
-/* A batch that still waits has received what its buffer shows. */
-static void settle_batches(void)
-{
-	for (int i = 0; i < history_length; i++) {
-		struct operation *operation = &history[i];
-
-		if (operation->status != PENDING || operation->received == NULL || *operation->received == UNTOUCHED)
-			continue;
-		operation->status = DUCT_OK;
-		operation->chosen = 0;
-		operation->parts[0].value = (uint8_t)*operation->received;
-	}
 }
 
 /* Only where one receiver had the place from the beginning to the end. */
@@ -1336,7 +1221,6 @@ static void note_lasts(void)
 bool oracle_allows(bool at_rest)
 {
 	union state state = { .words = { 0 } };
-	uint64_t erased = 0;
 	bool allowed;
 
 	check++;
@@ -1347,10 +1231,7 @@ bool oracle_allows(bool at_rest)
 	note_lasts();
 	state.senders = start.senders;
 	state.replay = (uint8_t)start.replay;
-	for (int i = 0; i < history_length; i++)
-		if (history[i].status == ERASED)
-			erased |= UINT64_C(1) << i;
-	allowed = search(erased, &state, at_rest);
+	allowed = search(erased_operations(), &state, at_rest);
 	oracle_visits += visits;
 	oracle_given_up += visits > MOST_VISITS;
 	return allowed;

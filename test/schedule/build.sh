@@ -36,7 +36,7 @@ for f in ${ONLY:-$(cd "$lib" && echo *.c)}; do
 	$CC $common $instrumented "$@" -c "$lib/$f" -o "$out/lib_${f%.c}.o"
 done
 common_parts="explorer race heap outcomes command"
-programs_parts="oracle history listed generate shrink program programs"
+programs_parts="oracle history listed generate shrink text program programs"
 broadcasts_parts="broadcast_oracle broadcast_history broadcast_listed broadcast_generate broadcast_shrink broadcast_text
 	broadcast_program broadcasts"
 [ -n "$ONLY" ] || for f in $common_parts $programs_parts $broadcasts_parts; do

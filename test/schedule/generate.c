@@ -2,33 +2,15 @@
  * SPDX-License-Identifier: MIT
  * SPDX-FileCopyrightText: The Duct authors
  *
- * Random programs.  A program is a function of a base and its number, so that no list of them is needed.
+ * Random programs of anycast channels.
  *
  * Half of the programs have tokens, a third are about handles that come and go, a quarter let one call fail for want of
  * resources.  Channel 0 gets most of the steps, for what meets is what breaks.
  */
 #include "program.h"
+#include "frame_draw.h"
 
 #include <string.h>
-
-static uint64_t random_state;
-
-static unsigned draw(unsigned below)
-{
-	random_state ^= random_state << 13;
-	random_state ^= random_state >> 7;
-	random_state ^= random_state << 17;
-	return (unsigned)(random_state >> 20) % below;
-}
-
-static void seed(uint64_t base, long program)
-{
-	uint64_t x = base * UINT64_C(0x2545f4914f6cdd1d) + (uint64_t)program * UINT64_C(0x9e3779b97f4a7c15);
-
-	x = (x ^ x >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-	x = (x ^ x >> 27) * UINT64_C(0x94d049bb133111eb);
-	random_state = (x ^ x >> 31) | 1;
-}
 
 /* What a program is about. */
 struct theme {
@@ -93,13 +75,11 @@ static void draw_step(struct step *step, const struct theme *theme)
 	step->verb = draw_verb(theme);
 	step->channel = draw(4) != 0 ? 0 : (int)draw(CHANNELS);
 	if (has_token(step->verb)) {
-		step->form = draw(2) != 0 ? PLAIN : (enum form)draw(4);
-		if (step->form == TRY && step->verb != SEND && step->verb != RECV && step->verb != SELECT)
-			step->form = PAST;
+		draw_form(step);
 		if (theme->tokens && step->form != TRY && draw(2) != 0)
 			step->token = draw_token(true);
 	}
-	if (step->verb == RAISE_TOKEN || step->verb == FREE_TOKEN) {
+	if (verb_of_token(step->verb)) {
 		step->token = draw_token(false);
 		step->channel = 0;
 	} else if (step->verb == SELECT) {
@@ -110,10 +90,7 @@ static void draw_step(struct step *step, const struct theme *theme)
 	} else {
 		step->own = step->verb >= NEW_SENDER;
 	}
-	if (step->verb == SEND_MANY || step->verb == RECV_MANY)
-		step->max = 1 + (int)draw(MAX_BATCH);
-	if (step->verb == RECV_MANY)
-		step->min = (int)draw((unsigned)step->max + 1);
+	draw_batch(step);
 }
 
 static void draw_channel(struct program *program, int channel)

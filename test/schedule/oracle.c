@@ -28,11 +28,7 @@
  * Asleep is what the explorer sees: waiting on a condition variable.
  */
 #include "oracle.h"
-
-#include "explorer.h"
-
-#include <limits.h>
-#include <string.h>
+#include "frame_oracle.h"
 
 #define THREADS 5
 #define REMEMBERED 8192 /* a power of two */
@@ -65,69 +61,10 @@ struct memory {
 	unsigned check;
 };
 
-struct operation history[MAX_OPERATIONS];
-int history_length;
-long history_clock, oracle_checks, oracle_visits;
-
 bool oracle_keeps_order = true;
 
 static struct memory memories[REMEMBERED];
 static unsigned check;
-static struct beginning start;
-
-/* ---- The history ------------------------------------------------------------------------------------------------------ */
-
-void oracle_begin(const struct beginning *beginning)
-{
-	start = *beginning;
-	history_length = 0;
-	history_clock = 0;
-}
-
-static bool waits(enum kind kind)
-{
-	return kind == MOVE || kind == READY;
-}
-
-static uint64_t sleeping_moves(void)
-{
-	uint64_t set = 0;
-
-	for (int i = 0; i < history_length; i++) {
-		const struct operation *operation = &history[i];
-
-		if (operation->status == PENDING && !operation->may && operation->kind == MOVE &&
-		    explorer_asleep(operation->thread))
-			set |= UINT64_C(1) << i;
-	}
-	return set;
-}
-
-struct operation *oracle_call(enum kind kind, struct part part)
-{
-	struct operation *operation = &history[history_length];
-
-	EXPLORER_CHECK(history_length < MAX_OPERATIONS);
-	memset(operation, 0, sizeof *operation);
-	operation->kind = kind;
-	operation->part_count = 1;
-	operation->parts[0] = part;
-	operation->status = PENDING;
-	operation->after = -1;
-	operation->thread = explorer_self();
-	operation->slept = sleeping_moves();
-	operation->call = ++history_clock;
-	operation->returned = LONG_MAX;
-	history_length++;
-	return operation;
-}
-
-void oracle_return(struct operation *operation, int status, int chosen)
-{
-	operation->returned = ++history_clock;
-	operation->status = status;
-	operation->chosen = chosen;
-}
 
 /* ---- The model -------------------------------------------------------------------------------------------------------- */
 
@@ -174,17 +111,6 @@ static bool can_move(const union state *state, const struct part *part)
 static bool possible(const union state *state, const struct part *part)
 {
 	return is_over(state, part) || can_move(state, part);
-}
-
-static bool is_done(uint64_t done, int i)
-{
-	return (done >> i & 1) != 0;
-}
-
-/* Its turn has come in the chain of its call. */
-static bool is_next(uint64_t done, int i)
-{
-	return !is_done(done, i) && (history[i].after < 0 || is_done(done, history[i].after));
 }
 
 static bool opposite(const struct part *a, const struct part *b)
@@ -413,7 +339,6 @@ static bool apply(union state *state, uint64_t done, const struct operation *ope
 	return false;
 }
 
-/* Somebody who slept on the same side when this was called has not been served. */
 static bool overtakes(uint64_t done, const struct operation *operation)
 {
 	const struct part *part = &operation->parts[operation->chosen];
@@ -448,6 +373,11 @@ static bool could_meet(const union state *state, const struct operation *a, cons
 	return false;
 }
 
+static bool waits(enum kind kind)
+{
+	return kind == MOVE || kind == READY;
+}
+
 static bool could_end(const union state *state, uint64_t done, const struct operation *operation)
 {
 	if (!waits(operation->kind) || operation->never_waits || (state->raised & operation->tokens) != 0)
@@ -459,14 +389,6 @@ static bool could_end(const union state *state, uint64_t done, const struct oper
 		if (is_next(done, i) && could_meet(state, operation, &history[i]))
 			return true;
 	return false;
-}
-
-/* The last operation of a batch that has not returned; its buffer may already have settled the status. */
-static bool ends_batch(int i)
-{
-	if (!history[i].may || history[i].returned != LONG_MAX)
-		return false;
-	return i + 1 == history_length || history[i + 1].after != i;
 }
 
 /* Nothing that waits could end, and no batch that has moved all has yet to return. */
@@ -487,14 +409,6 @@ static struct memory *memory_of(uint64_t done, const union state *state)
 	for (int i = 0; i < 4; i++)
 		hash = (hash ^ state->words[i]) * UINT64_C(0xff51afd7ed558ccd);
 	return &memories[(hash >> 32) % REMEMBERED];
-}
-
-static bool can_come_next(uint64_t done, int i, long first_return)
-{
-	const struct operation *operation = &history[i];
-
-	return is_next(done, i) && operation->call <= first_return && (operation->status != PENDING || operation->may) &&
-	       !overtakes(done, operation);
 }
 
 static bool search(uint64_t done, const union state *state, bool at_rest);
@@ -543,17 +457,9 @@ static bool search_from(uint64_t done, const union state *state, bool at_rest, l
 static bool search(uint64_t done, const union state *state, bool at_rest)
 {
 	struct memory *memory;
-	long first_return = LONG_MAX;
-	bool complete = true;
+	bool complete;
+	long first_return = first_return_of(done, &complete);
 
-	for (int i = 0; i < history_length; i++) {
-		if (is_done(done, i))
-			continue;
-		if (history[i].status != PENDING)
-			complete = false;
-		if (history[i].returned < first_return)
-			first_return = history[i].returned;
-	}
 	if (complete && (!at_rest || rests(state, done)))
 		return true;
 	memory = memory_of(done, state);
@@ -568,24 +474,9 @@ static bool search(uint64_t done, const union state *state, bool at_rest)
 	return false;
 }
 
-/* A batch that still waits has received what its buffer shows. */
-static void settle_batches(void)
-{
-	for (int i = 0; i < history_length; i++) {
-		struct operation *operation = &history[i];
-
-		if (operation->status != PENDING || operation->received == NULL || *operation->received == UNTOUCHED)
-			continue;
-		operation->status = DUCT_OK;
-		operation->chosen = 0;
-		operation->parts[0].value = (uint8_t)*operation->received;
-	}
-}
-
 bool oracle_allows(bool at_rest)
 {
 	union state state = { .words = { 0 } };
-	uint64_t erased = 0;
 
 	check++;
 	oracle_checks++;
@@ -598,8 +489,5 @@ bool oracle_allows(bool at_rest)
 	}
 	memcpy(state.length, start.length, sizeof state.length);
 	memcpy(state.queued, start.queued, sizeof state.queued);
-	for (int i = 0; i < history_length; i++)
-		if (history[i].status == ERASED)
-			erased |= UINT64_C(1) << i;
-	return search(erased, &state, at_rest);
+	return search(erased_operations(), &state, at_rest);
 }

@@ -6,14 +6,8 @@
  *
  * The body makes the channels and their ends, starts the threads, joins them, asks the oracle, and gives everything back.
  * Messages carry a number of their own, of one word on channel 0 and three words on channel 1, so that a torn copy shows.
- * Beside what the oracle sees, an execution checks that
- *
- *   - a call returns only what its form can return: TIMEDOUT after its deadline, CANCELED with a token, and nothing but
- *     CANCELED with a token that was raised before;
- *   - a receive buffer is as it was unless something was received into it;
- *   - DUCT_NOMEM comes only from calls in which something did fail;
- *   - each message that was sent is received or dropped exactly once, others never;
- *   - no allocation, mutex or condition variable is left when all handles are free.
+ * Beside what the oracle sees and frame_run.h checks, each message that was sent must be received or dropped exactly once,
+ * others never.
  *
  * Freeing a handle is allowed while others are blocked on it, but not while they are on their way into a call.  So a step
  * that frees looks whether each thread that uses the end sleeps or has yielded, and only closes the end if not; the same goes
@@ -23,46 +17,26 @@
  */
 #include "program.h"
 
-#include "explorer.h"
-#include "heap.h"
-#include "race.h"
-
-#include <pthread.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
 #define SMALL_WORDS 3
 #define BIG_WORDS 129
-#define MAX_MESSAGES 99
-#define SOON 1000       /* ns */
-#define TOKEN_LATER 700 /* ns after the start */
+#define MOST_WORDS BIG_WORDS
 
-struct buffer {
-	uint64_t words[MAX_BATCH * BIG_WORDS];
-};
+/* Beside ends, as bits of the same sets. */
+#define HANDLE_BIT(channel_) (UINT32_C(1) << (2 * CHANNELS * SLOTS + (channel_)))
+#define TOKEN_BIT(token_) (UINT32_C(1) << (2 * CHANNELS * SLOTS + CHANNELS - 1 + (token_)))
+
+#include "frame_run.h"
 
 struct channel {
 	duct_channel *handle;
 	duct_sender *senders[SLOTS];
 	duct_receiver *receivers[SLOTS];
-	int words; /* of a message */
+	size_t words; /* of a message */
 };
 
-struct program program_current;
-long program_rests;
-
 static struct channel channels[CHANNELS];
-static duct_cancel *tokens[DEEP + 1];
-static bool raised[DEEP + 1]; /* for certain */
-static int64_t token_deadline;
-static uint32_t absent; /* ends, channels' handles, tokens that are not there */
 static int handles_left[CHANNELS];
-static char end_returns[32];                       /* what the race detector knows the returns from each end by */
-static const struct step *inside[MAX_THREADS + 1]; /* the step whose call a thread is in */
-static int closings[32];                           /* calls so far that close an end or raise a token, by its bit */
-
-static bool told_blocked[MAX_THREADS + 1];
+static int closings[32]; /* calls so far that close an end or raise a token, by its bit */
 
 static int last_message;
 static bool sent[MAX_MESSAGES], received[MAX_MESSAGES];
@@ -72,59 +46,49 @@ static int discard_count[MAX_THREADS + 1];
 
 /* ---- Messages --------------------------------------------------------------------------------------------------------- */
 
-static void buffer_clear(struct buffer *buffer, int channel)
+static size_t words_of(const struct part *part)
 {
-	for (int i = 0; i < MAX_BATCH * channels[channel].words; i++)
-		buffer->words[i] = UNTOUCHED;
+	return channels[part->channel].words;
 }
 
-static uint64_t *message_at(struct buffer *buffer, int channel, size_t i)
-{
-	return &buffer->words[i * (size_t)channels[channel].words];
-}
-
-static int message_new(struct buffer *buffer, int channel, size_t i)
+static int message_new(uint64_t *words, size_t count)
 {
 	int value = ++last_message;
 
 	EXPLORER_CHECK(value < MAX_MESSAGES);
-	for (int k = 0; k < channels[channel].words; k++)
-		message_at(buffer, channel, i)[k] = (uint64_t)value;
+	for (size_t k = 0; k < count; k++)
+		words[k] = (uint64_t)value;
 	return value;
 }
 
-static int message_value(const uint64_t *words, int channel)
+static int message_value(const uint64_t *words, size_t count)
 {
-	for (int k = 1; k < channels[channel].words; k++)
+	for (size_t k = 1; k < count; k++)
 		if (words[k] != words[0])
 			explorer_fail("a torn message: %d and %d", (int)words[0], (int)words[k]);
 	EXPLORER_CHECK(words[0] > 0 && words[0] <= (uint64_t)last_message);
 	return (int)words[0];
 }
 
-static void check_untouched(const uint64_t *words, int channel)
+static void note_sent(const uint64_t *words)
 {
-	for (int k = 0; k < channels[channel].words; k++)
-		if (words[k] != UNTOUCHED)
-			explorer_fail("a receive that failed wrote to its buffer");
+	sent[words[0]] = true;
 }
 
-static void note_sent(int value)
+static int note_received(const uint64_t *words, size_t count)
 {
-	sent[value] = true;
-}
+	int value = message_value(words, count);
 
-static void note_received(int value)
-{
 	if (received[value] || dropped[value] > 0)
 		explorer_fail("message %d was received after it was received or dropped", value);
 	received[value] = true;
+	return value;
 }
 
 static void drop(void *message, void *context)
 {
-	int channel = (int)((struct channel *)context - channels), self = explorer_self();
-	int value = message_value(message, channel);
+	const struct channel *channel = context;
+	int value = message_value(message, channel->words), self = explorer_self();
 
 	if (received[value] || dropped[value]++ > 0)
 		explorer_fail("message %d was dropped after it was received or dropped", value);
@@ -168,10 +132,6 @@ static duct_receiver *receiver_of(const struct step *step)
 	return channels[step->channel].receivers[slot_of(step->own)];
 }
 
-/* Beside ends, as bits of the same sets. */
-#define HANDLE_BIT(channel_) (UINT32_C(1) << (2 * CHANNELS * SLOTS + (channel_)))
-#define TOKEN_BIT(token_) (UINT32_C(1) << (2 * CHANNELS * SLOTS + CHANNELS - 1 + (token_)))
-
 static bool verb_sends(enum verb verb)
 {
 	return verb == SEND || verb == SEND_MANY || verb == WAIT_SEND || verb == CLOSE_SENDER || verb == FREE_SENDER ||
@@ -183,12 +143,16 @@ static bool verb_clones_end(enum verb verb)
 	return verb == CLONE_SENDER || verb == CLONE_RECEIVER;
 }
 
-static bool verb_makes_end(enum verb verb)
+static struct part part_of_step(const struct step *step)
 {
-	return verb == NEW_SENDER || verb == NEW_RECEIVER || verb_clones_end(verb);
+	return part_of(verb_sends(step->verb), step->channel, step->own, 0);
 }
 
-/* The ends, handles and tokens that a step of the thread needs. */
+static bool is_end(duct_status status)
+{
+	return status == DUCT_CLOSED || status == DUCT_NO_RECEIVERS;
+}
+
 static uint32_t needs_of_step(const struct step *step, int thread)
 {
 	uint32_t needs = step->token != NO_TOKEN ? TOKEN_BIT(step->token) : 0;
@@ -222,326 +186,15 @@ static uint32_t needs_of_step(const struct step *step, int thread)
 	}
 }
 
-/* What others must not free meanwhile: all that, but a handle that it gives back is its own. */
+/* All that it needs, but a handle that it gives back is its own. */
 static uint32_t uses_of_step(const struct step *step, int thread)
 {
 	return step->verb == FREE_CHANNEL ? 0 : needs_of_step(step, thread);
 }
 
-/* The end that it makes. */
 static uint32_t makes_of_step(const struct step *step, int thread)
 {
 	return verb_makes_end(step->verb) ? END_BIT(verb_sends(step->verb), step->channel, thread) : 0;
-}
-
-/* ---- Calls ------------------------------------------------------------------------------------------------------------ */
-
-/* What a call that may wait was given, and what it may return. */
-struct wait {
-	const struct step *step;
-	duct_time deadline;
-	duct_cancel *token;
-	bool must_cancel;
-	int failures; /* of the thread, before the call */
-};
-
-static struct wait wait_of(const struct step *step)
-{
-	struct wait wait = { step, DUCT_FOREVER, tokens[step->token], false, explorer_failures(explorer_self()) };
-
-	if (step->form == UNTIL)
-		wait.deadline = explorer_now() + SOON;
-	else if (step->form == PAST || step->form == TRY)
-		wait.deadline = 0;
-	if (step->form == TRY)
-		wait.token = NULL;
-	if (wait.token != NULL)
-		wait.must_cancel = raised[step->token] || (step->token == TIMED && explorer_now() >= token_deadline);
-	return wait;
-}
-
-/* The call may wait, so that the until form is the one for it. */
-static bool uses_until(const struct wait *wait)
-{
-	return wait->step->form != TRY && (wait->step->form != PLAIN || wait->token != NULL);
-}
-
-static void wait_describe(const struct wait *wait, struct operation *operation)
-{
-	operation->never_waits = wait->deadline == 0;
-	if (wait->token != NULL)
-		operation->tokens = (uint8_t)(1 << wait->step->token);
-}
-
-/* For calls without a try form. */
-#define NO_TRY DUCT_INVALID
-
-static void check_status(const struct wait *wait, duct_status status, duct_status nothing)
-{
-	bool allowed = status == DUCT_OK || status == DUCT_CLOSED || status == DUCT_NO_RECEIVERS;
-
-	if (status == DUCT_TIMEDOUT)
-		allowed = wait->step->form != TRY && wait->deadline <= explorer_now();
-	if (status == DUCT_CANCELED)
-		allowed = wait->token != NULL;
-	if (status == DUCT_NOMEM)
-		allowed = explorer_failures(explorer_self()) > wait->failures;
-	if (status == nothing)
-		allowed = wait->step->form == TRY;
-	if (wait->must_cancel && status != DUCT_CANCELED)
-		explorer_fail("given a raised token a call returned \"%s\"", duct_strerror(status));
-	if (!allowed)
-		explorer_fail("a call returned \"%s\"", duct_strerror(status));
-}
-
-static void wait_return(const struct wait *wait, struct operation *operation, int status, int chosen)
-{
-	operation->expired = wait->token != NULL && wait->step->token == TIMED && explorer_now() >= token_deadline;
-	oracle_return(operation, status, chosen);
-}
-
-/* ---- Send and receive ------------------------------------------------------------------------------------------------- */
-
-static duct_status call_send(const struct wait *wait, const void *message)
-{
-	duct_sender *sender = sender_of(wait->step);
-
-	if (wait->step->form == TRY)
-		return duct_try_send(sender, message);
-	if (uses_until(wait))
-		return duct_send_until(sender, message, wait->deadline, wait->token);
-	return duct_send(sender, message);
-}
-
-static void run_send(const struct step *step)
-{
-	struct wait wait = wait_of(step);
-	struct buffer buffer;
-	int value = message_new(&buffer, step->channel, 0);
-	struct operation *operation = oracle_call(MOVE, part_of(true, step->channel, step->own, value));
-	duct_status status;
-
-	wait_describe(&wait, operation);
-	status = call_send(&wait, &buffer);
-	check_status(&wait, status, DUCT_FULL);
-	if (status == DUCT_OK)
-		note_sent(value);
-	wait_return(&wait, operation, (int)status, 0);
-}
-
-static duct_status call_recv(const struct wait *wait, void *message)
-{
-	duct_receiver *receiver = receiver_of(wait->step);
-
-	if (wait->step->form == TRY)
-		return duct_try_recv(receiver, message);
-	if (uses_until(wait))
-		return duct_recv_until(receiver, message, wait->deadline, wait->token);
-	return duct_recv(receiver, message);
-}
-
-static void run_recv(const struct step *step)
-{
-	struct wait wait = wait_of(step);
-	struct buffer buffer;
-	struct operation *operation = oracle_call(MOVE, part_of(false, step->channel, step->own, 0));
-	duct_status status;
-
-	buffer_clear(&buffer, step->channel);
-	wait_describe(&wait, operation);
-	status = call_recv(&wait, &buffer);
-	check_status(&wait, status, DUCT_EMPTY);
-	if (status == DUCT_OK) {
-		operation->parts[0].value = (uint8_t)message_value(buffer.words, step->channel);
-		note_received(operation->parts[0].value);
-	} else {
-		check_untouched(buffer.words, step->channel);
-	}
-	wait_return(&wait, operation, (int)status, 0);
-}
-
-static void run_ready(const struct step *step)
-{
-	bool is_send = step->verb == WAIT_SEND;
-	struct wait wait = wait_of(step);
-	struct operation *operation = oracle_call(READY, part_of(is_send, step->channel, step->own, 0));
-	duct_status status;
-
-	wait_describe(&wait, operation);
-	if (is_send)
-		status = duct_sender_wait(sender_of(step), wait.deadline, wait.token);
-	else
-		status = duct_receiver_wait(receiver_of(step), wait.deadline, wait.token);
-	check_status(&wait, status, NO_TRY);
-	wait_return(&wait, operation, (int)status, 0);
-}
-
-/* ---- Batches ---------------------------------------------------------------------------------------------------------- */
-
-/* The i-th operation of a batch: all of them have the call and the return of the batch. */
-static struct operation *batch_call(const struct wait *wait, struct part part, int first, int i)
-{
-	int previous = history_length - 1;
-	struct operation *operation = oracle_call(MOVE, part);
-
-	wait_describe(wait, operation);
-	operation->may = true;
-	if (i > 0) {
-		operation->after = previous;
-		operation->call = history[first].call;
-		operation->slept = history[first].slept;
-	}
-	return operation;
-}
-
-/* done of the batch's operations succeeded; the next one failed, if the batch did; the others were not tried. */
-static void batch_return(const struct wait *wait, int first, int count, int done, duct_status status)
-{
-	for (int i = 0; i < count; i++) {
-		struct operation *operation = &history[first + i];
-
-		if (i < done)
-			wait_return(wait, operation, DUCT_OK, 0);
-		else
-			wait_return(wait, operation, i == done && status != DUCT_OK ? (int)status : ERASED, 0);
-		operation->returned = history[first].returned;
-	}
-}
-
-static void run_send_many(const struct step *step)
-{
-	struct wait wait = wait_of(step);
-	struct buffer buffer;
-	int first = history_length, values[MAX_BATCH];
-	size_t done = MAX_BATCH + 1;
-	duct_status status;
-
-	for (int i = 0; i < step->max; i++) {
-		values[i] = message_new(&buffer, step->channel, (size_t)i);
-		batch_call(&wait, part_of(true, step->channel, step->own, values[i]), first, i);
-	}
-	status = duct_send_many(sender_of(step), &buffer, (size_t)step->max, &done, wait.deadline, wait.token);
-	check_status(&wait, status, NO_TRY);
-	EXPLORER_CHECK(done <= (size_t)step->max && (status == DUCT_OK) == (done == (size_t)step->max));
-	for (size_t i = 0; i < done; i++)
-		note_sent(values[i]);
-	batch_return(&wait, first, step->max, (int)done, status);
-}
-
-static void run_recv_many(const struct step *step)
-{
-	struct wait wait = wait_of(step);
-	struct buffer buffer;
-	int first = history_length;
-	size_t done = MAX_BATCH + 1;
-	duct_status status;
-
-	buffer_clear(&buffer, step->channel);
-	if (step->min == 0)
-		wait.deadline = DUCT_FOREVER;
-	for (int i = 0; i < step->max; i++) {
-		struct operation *operation = batch_call(&wait, part_of(false, step->channel, step->own, 0), first, i);
-
-		operation->received = message_at(&buffer, step->channel, (size_t)i);
-		operation->never_waits |= i >= step->min;
-	}
-	status =
-	    duct_recv_many(receiver_of(step), &buffer, (size_t)step->min, (size_t)step->max, &done, wait.deadline, wait.token);
-	if (step->min > 0 || status != DUCT_EMPTY)
-		check_status(&wait, status, NO_TRY);
-	EXPLORER_CHECK(done <= (size_t)step->max);
-	EXPLORER_CHECK(status == DUCT_OK ? done >= (size_t)step->min && done > 0 : done < (size_t)step->min || done == 0);
-	for (int i = 0; i < step->max; i++) {
-		const uint64_t *words = message_at(&buffer, step->channel, (size_t)i);
-
-		history[first + i].received = NULL;
-		if ((size_t)i >= done) {
-			check_untouched(words, step->channel);
-			continue;
-		}
-		history[first + i].parts[0].value = (uint8_t)message_value(words, step->channel);
-		note_received(history[first + i].parts[0].value);
-	}
-	batch_return(&wait, first, step->max, (int)done, status);
-}
-
-/* ---- Select ----------------------------------------------------------------------------------------------------------- */
-
-static duct_status call_select(const struct wait *wait, duct_case *cases, size_t *chosen)
-{
-	size_t count = (size_t)wait->step->case_count;
-
-	if (wait->step->form == TRY)
-		return duct_try_select(cases, count, chosen);
-	if (uses_until(wait) || wait->step->flags != 0)
-		return duct_select_until(cases, count, chosen, wait->step->flags, wait->deadline, wait->token);
-	return duct_select(cases, count, chosen);
-}
-
-static void select_prepare(const struct step *step, struct operation *operation, duct_case *cases, struct buffer *buffers)
-{
-	operation->part_count = step->case_count;
-	operation->in_order = (step->flags & DUCT_PRIORITY) != 0;
-	for (int i = 0; i < step->case_count; i++) {
-		const struct step_case *from = &step->cases[i];
-		struct channel *channel = &channels[from->channel];
-		int value = 0;
-
-		buffer_clear(&buffers[i], from->channel);
-		memset(&cases[i], 0, sizeof cases[i]);
-		if (from->is_send) {
-			value = message_new(&buffers[i], from->channel, 0);
-			cases[i].sender = channel->senders[slot_of(from->own)];
-		} else {
-			cases[i].receiver = channel->receivers[slot_of(from->own)];
-		}
-		cases[i].message = &buffers[i];
-		operation->parts[i] = part_of(from->is_send, from->channel, from->own, value);
-	}
-}
-
-/* Only the chosen case has a status, and only its message moved. */
-static void select_check(
-    const struct step *step, struct operation *operation, const duct_case *cases, const struct buffer *buffers, int chosen)
-{
-	for (int i = 0; i < step->case_count; i++) {
-		struct part *part = &operation->parts[i];
-		bool moved = i == chosen && cases[i].status == DUCT_OK && (step->flags & DUCT_READY) == 0;
-
-		EXPLORER_CHECK(i == chosen || cases[i].status == DUCT_OK);
-		if (moved && part->is_send)
-			note_sent(part->value);
-		if (!part->is_send && !moved)
-			check_untouched(buffers[i].words, part->channel);
-		if (!part->is_send && moved) {
-			part->value = (uint8_t)message_value(buffers[i].words, part->channel);
-			note_received(part->value);
-		}
-	}
-}
-
-static void run_select(const struct step *step)
-{
-	struct wait wait = wait_of(step);
-	struct operation *operation = oracle_call((step->flags & DUCT_READY) != 0 ? READY : MOVE, part_of(false, 0, false, 0));
-	struct buffer buffers[MAX_CASES];
-	duct_case cases[MAX_CASES];
-	size_t chosen = MAX_CASES + 1;
-	duct_status status;
-
-	wait_describe(&wait, operation);
-	select_prepare(step, operation, cases, buffers);
-	status = call_select(&wait, cases, &chosen);
-	check_status(&wait, status, DUCT_EMPTY);
-	if (status != DUCT_OK) {
-		EXPLORER_CHECK(status != DUCT_CLOSED && status != DUCT_NO_RECEIVERS && chosen == MAX_CASES + 1);
-		select_check(step, operation, cases, buffers, -1);
-		wait_return(&wait, operation, (int)status, 0);
-		return;
-	}
-	EXPLORER_CHECK(chosen < (size_t)step->case_count);
-	select_check(step, operation, cases, buffers, (int)chosen);
-	wait_return(&wait, operation, (int)cases[chosen].status, (int)chosen);
 }
 
 /* ---- Ends and channels ------------------------------------------------------------------------------------------------ */
@@ -578,7 +231,7 @@ static void return_with_drops(int first, enum kind last)
 
 static void run_discard(const struct step *step)
 {
-	int self = explorer_self(), first = history_length, failures = explorer_failures(self);
+	int self = explorer_self(), first = history_length, failures = failures_now();
 	struct operation *operation = oracle_call(COUNT, part_of(false, step->channel, false, 0));
 	size_t count = MAX_CAPACITY + 1;
 	duct_status status;
@@ -586,7 +239,7 @@ static void run_discard(const struct step *step)
 	discard_count[self] = 0;
 	status = duct_channel_discard(channels[step->channel].handle, &count);
 	if (status == DUCT_NOMEM) {
-		EXPLORER_CHECK(explorer_failures(self) > failures && count == MAX_CAPACITY + 1 && discard_count[self] == 0);
+		EXPLORER_CHECK(failures_now() > failures && count == MAX_CAPACITY + 1 && discard_count[self] == 0);
 		oracle_return(operation, ERASED, 0);
 		return;
 	}
@@ -621,25 +274,10 @@ static bool end_is_closed(const struct step *step)
 	return verb_sends(step->verb) ? duct_sender_is_closed(sender_of(step)) : duct_receiver_is_closed(receiver_of(step));
 }
 
-/* What the thread knows by now: that its calls on these ends have returned; that those of others on them have. */
-static void returned_from(uint32_t ends)
-{
-	for (int i = 0; i < 32; i++)
-		if ((ends >> i & 1) != 0)
-			race_release(explorer_self(), &end_returns[i]);
-}
-
-static void told_of_returns(uint32_t ends)
-{
-	for (int i = 0; i < 32; i++)
-		if ((ends >> i & 1) != 0)
-			race_acquire(explorer_self(), &end_returns[i]);
-}
-
 /* If the discard could not be had memory for, what is queued lies there until the last reference goes. */
 static void return_settled(int first, int failures)
 {
-	if (explorer_failures(explorer_self()) > failures)
+	if (failures_now() > failures)
 		oracle_return(&history[first], DUCT_OK, 0);
 	else
 		return_with_drops(first, SETTLED);
@@ -648,7 +286,7 @@ static void return_settled(int first, int failures)
 static void run_close_end(const struct step *step)
 {
 	bool is_send = verb_sends(step->verb), frees = step->verb == FREE_SENDER || step->verb == FREE_RECEIVER;
-	int self = explorer_self(), first = history_length, failures = explorer_failures(self);
+	int self = explorer_self(), first = history_length, failures = failures_now();
 	uint32_t end = END_BIT(is_send, step->channel, slot_of(step->own));
 
 	oracle_call(CLOSE_END, part_of(is_send, step->channel, step->own, 0));
@@ -672,7 +310,7 @@ static void run_close_end(const struct step *step)
 static void run_make_end(const struct step *step)
 {
 	bool is_send = verb_sends(step->verb), clones = verb_clones_end(step->verb);
-	int self = explorer_self(), failures = explorer_failures(self);
+	int self = explorer_self(), failures = failures_now();
 	struct channel *channel = &channels[step->channel];
 	struct operation *operation = oracle_call(OPEN_END, part_of(is_send, step->channel, true, clones));
 	duct_sender *sender = NULL;
@@ -685,7 +323,7 @@ static void run_make_end(const struct step *step)
 		status = clones ? duct_receiver_clone(channel->receivers[0], &receiver)
 		                : duct_receiver_new(channel->handle, &receiver);
 	EXPLORER_CHECK(status == DUCT_OK || status == DUCT_CLOSED || status == DUCT_NOMEM);
-	EXPLORER_CHECK(status != DUCT_NOMEM || explorer_failures(self) > failures);
+	check_resources(status, failures);
 	EXPLORER_CHECK((status == DUCT_OK) == (is_send ? sender != NULL : receiver != NULL));
 	if (is_send)
 		channel->senders[self] = sender;
@@ -714,7 +352,7 @@ static void run_clone_channel(const struct step *step)
 
 static void run_free_channel(const struct step *step)
 {
-	int self = explorer_self(), first = history_length, failures = explorer_failures(self);
+	int self = explorer_self(), first = history_length, failures = failures_now();
 	uint32_t handle = HANDLE_BIT(step->channel);
 
 	if (handles_left[step->channel] == 1) {
@@ -739,18 +377,6 @@ static void run_free_token(const struct step *step)
 	absent |= token;
 	told_of_returns(token);
 	duct_cancel_free(tokens[step->token]);
-}
-
-static void run_raise(const struct step *step)
-{
-	struct operation *operation = oracle_call(RAISE, part_of(false, 0, false, 0));
-
-	operation->tokens = step->token == ROOT ? 1 << ROOT | 1 << TIMED | 1 << DEEP : 1 << step->token;
-	++*closings_of(TOKEN_BIT(step->token));
-	duct_cancel_raise(tokens[step->token]);
-	for (int i = ROOT; i <= DEEP; i++)
-		raised[i] |= (operation->tokens >> i & 1) != 0;
-	oracle_return(operation, DUCT_OK, 0);
 }
 
 /* A handle of the channel, its own or borrowed; NULL if there is none. */
@@ -800,10 +426,8 @@ static void run_step(const struct step *step)
 {
 	switch (step->verb) {
 	case SEND:
-		run_send(step);
-		break;
 	case RECV:
-		run_recv(step);
+		run_move(step);
 		break;
 	case SELECT:
 		run_select(step);
@@ -831,6 +455,7 @@ static void run_step(const struct step *step)
 		run_close_end(step);
 		break;
 	case RAISE_TOKEN:
+		++*closings_of(TOKEN_BIT(step->token));
 		run_raise(step);
 		break;
 	case FREE_TOKEN:
@@ -861,36 +486,12 @@ static void run_step(const struct step *step)
 	case CLONE_RECEIVER:
 		run_make_end(step);
 		break;
+	case VERBS:
+		break;
 	}
 }
 
 /* ---- One execution ---------------------------------------------------------------------------------------------------- */
-
-/* Stands in for the library's own: where a fair select starts is the explorer's choice. */
-uint64_t __wrap_turn_next(void)
-{
-	const struct step *step = inside[explorer_self()];
-
-	return step == NULL || step->verb != SELECT ? 0 : (uint64_t)explorer_choose(step->case_count);
-}
-
-static void *thread_main(void *argument)
-{
-	int self = explorer_self();
-
-	(void)argument;
-	for (int i = 0; i < program_current.step_count[self - 1]; i++) {
-		const struct step *step = &program_current.steps[self - 1][i];
-
-		if ((absent & needs_of_step(step, self)) != 0 || (~absent & makes_of_step(step, self)) != 0)
-			continue;
-		inside[self] = step;
-		run_step(step);
-		returned_from(uses_of_step(step, self));
-		inside[self] = NULL;
-	}
-	return NULL;
-}
 
 /* The ends, handles and tokens that are there at the start. */
 static uint32_t present_at_start(void)
@@ -930,13 +531,13 @@ static void make_ends(struct channel *channel, uint32_t ends)
 static void prefill(struct channel *channel, struct beginning *beginning)
 {
 	int i = (int)(channel - channels);
-	struct buffer buffer;
+	uint64_t words[MOST_WORDS];
 
 	for (int k = 0; k < program_current.prefilled[i]; k++) {
-		int value = message_new(&buffer, i, 0);
+		int value = message_new(words, channel->words);
 
-		EXPLORER_CHECK(duct_try_send(channel->senders[0], &buffer) == DUCT_OK);
-		note_sent(value);
+		EXPLORER_CHECK(duct_try_send(channel->senders[0], words) == DUCT_OK);
+		note_sent(words);
 		beginning->queued[i][beginning->length[i]++] = (uint8_t)value;
 	}
 }
@@ -951,7 +552,7 @@ static void make_channels(struct beginning *beginning)
 
 		channel->words = i == 0 ? 1 : program_current.big ? BIG_WORDS : SMALL_WORDS;
 		handles_left[i] = 1;
-		EXPLORER_CHECK(duct_anycast_new(&channel->handle, sizeof(uint64_t) * (size_t)channel->words, capacity,
+		EXPLORER_CHECK(duct_anycast_new(&channel->handle, sizeof(uint64_t) * channel->words, capacity,
 				   DUCT_OPTIONS(.drop = drop, .log = i == 1 ? hear : NULL, .log_interval = 1,
 				       .context = channel)) == DUCT_OK);
 		beginning->capacity[i] = (uint8_t)capacity;
@@ -976,15 +577,9 @@ static duct_cancel *make_deep_token(void)
 	return deep;
 }
 
-static void make_tokens(void)
+static void make_all_tokens(void)
 {
-	memset(tokens, 0, sizeof tokens);
-	memset(raised, 0, sizeof raised);
-	token_deadline = explorer_now() + TOKEN_LATER;
-	if ((absent & TOKEN_BIT(ROOT)) == 0)
-		EXPLORER_CHECK(duct_cancel_new(&tokens[ROOT], NULL, DUCT_FOREVER) == DUCT_OK);
-	if ((absent & TOKEN_BIT(TIMED)) == 0)
-		EXPLORER_CHECK(duct_cancel_new(&tokens[TIMED], tokens[ROOT], token_deadline) == DUCT_OK);
+	make_tokens();
 	if ((absent & TOKEN_BIT(DEEP)) == 0)
 		tokens[DEEP] = make_deep_token();
 }
@@ -1001,9 +596,7 @@ static void free_all(void)
 		while (handles_left[i]-- > 0)
 			duct_channel_free(channels[i].handle);
 	}
-	for (int i = ROOT; i <= DEEP; i++)
-		if ((absent & TOKEN_BIT(i)) == 0)
-			duct_cancel_free(tokens[i]);
+	free_tokens();
 }
 
 static void check_accounts(void)
@@ -1015,10 +608,7 @@ static void check_accounts(void)
 			explorer_fail("message %d: sent %d, received %d, dropped %d times", value, sent[value], received[value],
 			    dropped[value]);
 	}
-	for (int i = 1; i <= program_current.thread_count; i++)
-		EXPLORER_CHECK(!told_blocked[i]);
-	if (heap_live() != 0 || explorer_live_objects() != 0)
-		explorer_fail("%d allocations, %d mutexes and conditions are left", heap_live(), explorer_live_objects());
+	check_nothing_is_left();
 }
 
 static void forget(void)
@@ -1041,54 +631,31 @@ static void look_at_all(int channel)
 	run_look_waiting(channel, 0);
 }
 
-static bool allowed_but_for_order(bool at_rest)
+static void check_rules(bool at_rest)
 {
 	bool allowed;
 
 	oracle_keeps_order = false;
 	allowed = oracle_allows(at_rest);
 	oracle_keeps_order = true;
-	return allowed;
-}
-
-/* Ends the execution unless the oracle allows what happened. */
-static void ask_oracle(bool at_rest)
-{
-	if (oracle_allows(at_rest))
-		return;
-	if (allowed_but_for_order(at_rest))
+	if (allowed)
 		explorer_fail("a sleeper was overtaken");
-	if (at_rest)
-		explorer_fail("no thread can run, and the contract does not allow that after this history");
-	explorer_fail("the contract does not allow this history");
 }
 
 void program_run(void)
 {
-	pthread_t threads[MAX_THREADS];
 	struct beginning beginning;
 
 	forget();
 	make_channels(&beginning);
-	make_tokens();
+	make_all_tokens();
 	oracle_begin(&beginning);
-	explorer_allow_failures(program_current.fails);
-	for (int i = 0; i < program_current.thread_count; i++)
-		pthread_create(&threads[i], NULL, thread_main, NULL);
-	for (int i = 0; i < program_current.thread_count; i++)
-		pthread_join(threads[i], NULL);
+	run_threads();
 	for (int i = 0; i < CHANNELS; i++)
 		look_at_all(i);
 	ask_oracle(false);
 	free_all();
 	check_accounts();
-}
-
-bool program_quiescent(void)
-{
-	program_rests++;
-	ask_oracle(true);
-	return true;
 }
 
 int step_operations(const struct program *program, const struct step *step)
@@ -1106,221 +673,4 @@ int step_operations(const struct program *program, const struct step *step)
 	default:
 		return 1;
 	}
-}
-
-/* ---- Programs as text ------------------------------------------------------------------------------------------------- */
-
-static const char *const verb_names[] = { "s", "r", "[", "m", "n", "as", "ar", "x", "d", "S", "R", "fS", "fR", "k", "fk", "l",
-	"y", "i", "q", "+x", "+b", "fx", "+S", "+R", "*S", "*R" };
-
-#define VERBS ((int)(sizeof verb_names / sizeof verb_names[0]))
-
-static void format_cases(FILE *out, const struct step *step)
-{
-	fprintf(out, "%s%s[", step->flags & DUCT_PRIORITY ? "p" : "", step->flags & DUCT_READY ? "w" : "");
-	for (int i = 0; i < step->case_count; i++)
-		fprintf(
-		    out, "%s%d%s", step->cases[i].is_send ? "s" : "r", step->cases[i].channel, step->cases[i].own ? "'" : "");
-	fprintf(out, "]");
-}
-
-static void format_step(FILE *out, const struct step *step)
-{
-	static const char *const forms[] = { "", "t", "u", "v" }, *const given[] = { "", "c", "C", "D" };
-
-	if (step->verb == RAISE_TOKEN || step->verb == FREE_TOKEN) {
-		fprintf(out, "%s%s", step->verb == FREE_TOKEN ? "f" : "", step->token == ROOT ? "k" : "K");
-		return;
-	}
-	fprintf(out, "%s%s", forms[step->form], given[step->token]);
-	if (step->verb == SELECT) {
-		format_cases(out, step);
-		return;
-	}
-	fprintf(out, "%s%d%s", verb_names[step->verb], step->channel, step->own ? "'" : "");
-	if (step->verb == SEND_MANY)
-		fprintf(out, "*%d", step->max);
-	if (step->verb == RECV_MANY)
-		fprintf(out, "*%d-%d", step->min, step->max);
-}
-
-void program_format(const struct program *program, char *text, size_t size)
-{
-	FILE *out = fmemopen(text, size, "w");
-
-	if (out == NULL)
-		abort();
-	fprintf(out, "%s", program->fails ? "~" : "");
-	for (int i = 0; i < CHANNELS; i++)
-		fprintf(
-		    out, "%d%s%s ", program->capacity[i], program->unreceived[i] ? "!" : "", i == 1 && program->big ? "^" : "");
-	fprintf(out, "%d %d ", program->prefilled[0], program->prefilled[1]);
-	for (int i = 0; i < program->thread_count; i++) {
-		fprintf(out, "%s", i > 0 ? "|" : "");
-		for (int k = 0; k < program->step_count[i]; k++) {
-			fprintf(out, "%s", k > 0 ? " " : "");
-			format_step(out, &program->steps[i][k]);
-		}
-	}
-	fclose(out);
-}
-
-static bool parse_digit(const char **at, int limit, int *value)
-{
-	if (**at < '0' || **at >= '0' + limit)
-		return false;
-	*value = *(*at)++ - '0';
-	return true;
-}
-
-static bool parse_mark(const char **at, char mark)
-{
-	if (**at != mark)
-		return false;
-	(*at)++;
-	return true;
-}
-
-static void parse_prefixes(struct step *step, const char **at)
-{
-	for (;; (*at)++) {
-		switch (**at) {
-		case 't':
-			step->form = TRY;
-			break;
-		case 'u':
-			step->form = UNTIL;
-			break;
-		case 'v':
-			step->form = PAST;
-			break;
-		case 'c':
-			step->token = ROOT;
-			break;
-		case 'C':
-			step->token = TIMED;
-			break;
-		case 'D':
-			step->token = DEEP;
-			break;
-		case 'p':
-			step->flags |= DUCT_PRIORITY;
-			break;
-		case 'w':
-			step->flags |= DUCT_READY;
-			break;
-		default:
-			return;
-		}
-	}
-}
-
-static bool parse_verb(struct step *step, const char **at)
-{
-	bool frees = strncmp(*at, "fK", 2) == 0;
-
-	if (frees || **at == 'K') {
-		*at += frees ? 2 : 1;
-		step->verb = frees ? FREE_TOKEN : RAISE_TOKEN;
-		step->token = TIMED;
-		return true;
-	}
-	for (int i = 0; i < VERBS; i++) {
-		size_t length = strlen(verb_names[i]);
-
-		if (strncmp(*at, verb_names[i], length) != 0)
-			continue;
-		*at += length;
-		step->verb = (enum verb)i;
-		if (step->verb == RAISE_TOKEN || step->verb == FREE_TOKEN)
-			step->token = ROOT;
-		return true;
-	}
-	return false;
-}
-
-static bool parse_cases(struct step *step, const char **at)
-{
-	while (!parse_mark(at, ']')) {
-		struct step_case *made = &step->cases[step->case_count];
-		int channel;
-
-		if (step->case_count == MAX_CASES || (**at != 's' && **at != 'r'))
-			return false;
-		made->is_send = *(*at)++ == 's';
-		if (!parse_digit(at, CHANNELS, &channel))
-			return false;
-		made->channel = (uint8_t)channel;
-		made->own = parse_mark(at, '\'');
-		step->case_count++;
-	}
-	return step->case_count > 0;
-}
-
-static bool parse_batch(struct step *step, const char **at)
-{
-	if (!parse_mark(at, '*'))
-		return false;
-	if (step->verb == RECV_MANY && (!parse_digit(at, MAX_BATCH + 1, &step->min) || !parse_mark(at, '-')))
-		return false;
-	return parse_digit(at, MAX_BATCH + 1, &step->max) && step->max > 0 && step->min <= step->max;
-}
-
-static bool parse_step(struct step *step, const char **at)
-{
-	memset(step, 0, sizeof *step);
-	parse_prefixes(step, at);
-	if (!parse_verb(step, at))
-		return false;
-	if (step->form == TRY && step->verb != SEND && step->verb != RECV && step->verb != SELECT)
-		return false;
-	if (step->verb == RAISE_TOKEN || step->verb == FREE_TOKEN)
-		return true;
-	if (step->verb == SELECT)
-		return parse_cases(step, at);
-	if (!parse_digit(at, CHANNELS, &step->channel))
-		return false;
-	step->own = parse_mark(at, '\'') || verb_makes_end(step->verb);
-	return (step->verb != SEND_MANY && step->verb != RECV_MANY) || parse_batch(step, at);
-}
-
-static bool parse_header(struct program *program, const char **at)
-{
-	program->fails = parse_mark(at, '~');
-	for (int i = 0; i < CHANNELS; i++) {
-		if (!parse_digit(at, MAX_CAPACITY + 1, &program->capacity[i]))
-			return false;
-		program->unreceived[i] = parse_mark(at, '!');
-		if (i == 1)
-			program->big = parse_mark(at, '^');
-		if (!parse_mark(at, ' '))
-			return false;
-	}
-	for (int i = 0; i < CHANNELS; i++)
-		if (!parse_digit(at, program->capacity[i] + 1, &program->prefilled[i]) || !parse_mark(at, ' '))
-			return false;
-	return true;
-}
-
-bool program_parse(struct program *program, const char *text)
-{
-	memset(program, 0, sizeof *program);
-	if (!parse_header(program, &text))
-		return false;
-	program->thread_count = 1;
-	while (*text != '\0') {
-		int thread = program->thread_count - 1;
-
-		if (parse_mark(&text, ' '))
-			continue;
-		if (parse_mark(&text, '|')) {
-			if (program->thread_count++ == MAX_THREADS)
-				return false;
-			continue;
-		}
-		if (program->step_count[thread] == MAX_STEPS ||
-		    !parse_step(&program->steps[thread][program->step_count[thread]++], &text))
-			return false;
-	}
-	return true;
 }

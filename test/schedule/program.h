@@ -2,19 +2,16 @@
  * SPDX-License-Identifier: MIT
  * SPDX-FileCopyrightText: The Duct authors
  *
- * Small programs over the public API: what they are, how they are written down, and how one is run (program.c), drawn at random
- * (generate.c) and made smaller (shrink.c).
+ * Small programs over the public API: what they are, how they are written down (text.c), how one is run (program.c), drawn at
+ * random (generate.c) and made smaller (shrink.c).  What is done with them stands in frame.h.
  */
 #ifndef TEST_SCHEDULE_PROGRAM_H
 #define TEST_SCHEDULE_PROGRAM_H
 
+#include "frame.h"
 #include "oracle.h"
 
-#include <stddef.h>
-
 #define MAX_THREADS 4
-#define MAX_STEPS 3
-#define MAX_BATCH 3
 
 enum verb {
 	SEND,
@@ -42,19 +39,14 @@ enum verb {
 	NEW_SENDER,
 	NEW_RECEIVER,
 	CLONE_SENDER,
-	CLONE_RECEIVER
-};
-
-/* How long a call waits. */
-enum form {
-	PLAIN,
-	TRY,
-	UNTIL, /* a deadline soon */
-	PAST   /* a deadline that has passed */
+	CLONE_RECEIVER,
+	VERBS
 };
 
 /* Tokens; TIMED has a deadline and ROOT for a parent; DEEP has so many ancestors, ROOT first, that a wait needs memory. */
-enum token { NO_TOKEN, ROOT, TIMED, DEEP };
+enum token { NO_TOKEN, ROOT, TIMED, DEEP, TOKENS };
+
+#define TOKEN_LETTERS "cCD" /* of those that a call is given */
 
 struct step_case {
 	uint8_t channel;
@@ -101,28 +93,14 @@ struct program {
  * messages (on channel 1 only).  At the start: ~ lets one call fail for want of resources.
  *
  * Threads have their own ends from the start, unless they make them.  A step that needs an end or a handle that is not there
- * is left out.  Programs with a mistake are refused.
+ * is left out.
  */
-bool program_parse(struct program *program, const char *text);
-void program_format(const struct program *program, char *text, size_t size);
 
-/* The number-th of the random programs that the base gives. */
-void program_draw(struct program *program, uint64_t base, long number);
-
-/* Takes away from a program that fails what it can, as long as it still does. */
-void program_shrink(struct program *program, bool (*fails)(const struct program *program));
+/* What kind of step that is. */
+bool verb_of_token(enum verb verb); /* raises or frees one */
+bool verb_makes_end(enum verb verb);
 
 /* The most operations that the history of a step can have. */
 int step_operations(const struct program *program, const struct step *step);
-
-/* Runs it once, under the explorer, and fails the execution if the oracle does not allow what happened. */
-extern struct program program_current;
-void program_run(void);
-
-/* For exploration.quiescent. */
-bool program_quiescent(void);
-
-/* Executions that ended with threads left waiting, as they should have. */
-extern long program_rests;
 
 #endif
