@@ -86,7 +86,7 @@ static void unlink_member(struct fan *fan, struct member *member)
 	fan->blocking -= member->overflow == DUCT_BLOCK;
 }
 
-/* With both locks of the gate, and the member's take lock. */
+/* With the publish lock and the member's take lock. */
 static void leave_locked(struct member *member, duct_status status, struct node **wakes)
 {
 	struct fan *fan = member->fan;
@@ -98,9 +98,13 @@ static void leave_locked(struct member *member, duct_status status, struct node 
 	side_stop_waits(&member->queue.take, NULL, DUCT_OK, wakes); /* the scout */
 }
 
-/* With both locks of the gate: what the channel makes of it. */
+/*
+ * With both locks of the gate, or with the publish lock while nobody stands in line there, for whom alone the other lock is: what
+ * the channel makes of it.
+ */
 static void report_left_locked(struct member *member, struct node **wakes)
 {
+	assert(member->fan->gate->take_is_held || load_relaxed(&member->fan->gate->take.waiting) == NULL);
 	if (!member->hidden)
 		member->fan->owner.receiver_left(member->fan->channel, wakes);
 }
@@ -231,7 +235,7 @@ static void displace_but_one(struct member *member, struct publication *publicat
 		count_loss_locked(member, publication, displaced);
 }
 
-/* With both locks of the gate, and the member's take lock. */
+/* With the publish lock and the member's take lock. */
 static void cut_off_locked(struct member *member, struct publication *publication)
 {
 	atomic_store(&member->cut_off, true);
@@ -240,7 +244,7 @@ static void cut_off_locked(struct member *member, struct publication *publicatio
 	leave_locked(member, DUCT_CLOSED, publication->wakes);
 }
 
-/* With both locks of the gate.  If the channel closes with its last receiver, what it kept is dropped with what this send lost. */
+/* As report_left_locked.  If the channel closes with its last receiver, what it kept is dropped with what this send lost. */
 static void report_cut_off_locked(struct member *member, struct publication *publication)
 {
 	struct fan *fan = member->fan;
@@ -260,6 +264,8 @@ static bool overflow_locked(struct member *member, struct publication *publicati
 	count_loss_locked(member, publication, 1);
 	if (member->overflow == DUCT_CUT_OFF)
 		cut_off_locked(member, publication);
+	else if (member->overflow != DUCT_LATEST_ONLY)
+		log_loss_locked(publication->tray, member);
 	if (member->overflow == DUCT_CUT_OFF || member->overflow == DUCT_DROP_NEWEST)
 		return false;
 	ring_refill(&queue->ring, &queue->take.at, &queue->put.at, place_for_lost(publication), instance(publication, i));
@@ -273,23 +279,17 @@ static bool overflow_locked(struct member *member, struct publication *publicati
 static bool give_by_policy(struct member *member, struct publication *publication, size_t i)
 {
 	struct queue *queue = &member->queue;
-	const bool gate_locked = member->overflow == DUCT_CUT_OFF && queue_lock_take_also(queue->gate);
-	bool was_full, given;
+	bool given;
 
 	queue_lock_take_too(queue);
-	was_full = !ring_put(&queue->ring, &queue->put.at, instance(publication, i));
-	given = !was_full || overflow_locked(member, publication, i);
-	if (given && member->overflow == DUCT_LATEST_ONLY)
+	given = ring_put(&queue->ring, &queue->put.at, instance(publication, i)) || overflow_locked(member, publication, i);
+	if (member->overflow == DUCT_LATEST_ONLY)
 		displace_but_one(member, publication);
 	queue_unlock_take_too(queue);
 	if (!member->joined)
 		report_cut_off_locked(member, publication);
-	if (gate_locked)
-		queue_unlock_take_also(queue->gate);
 	if (!given && !publication->has_copies)
 		lose_message(publication, i);
-	if (was_full && (member->overflow == DUCT_DROP_OLDEST || member->overflow == DUCT_DROP_NEWEST))
-		log_loss_locked(publication->tray, member);
 	return given;
 }
 
@@ -382,13 +382,12 @@ static duct_box **history_nth(const struct history *history, size_t i)
 	return &history->kept[(history->next + history->most - history->len + i) % history->most];
 }
 
-static void history_free(struct fan *fan, struct history *history)
+static void history_free(const struct fan *fan, const struct history *history)
 {
 	for (size_t i = 0; i < history->most; i++)
 		duct_box_free(history->kept[i]);
 	if (history->kept != NULL)
 		memory_free(fan->hooks->allocator, history->kept);
-	*history = (struct history){ 0 };
 }
 
 /* Places for that many messages. */
@@ -437,8 +436,7 @@ duct_status fan_set_replay(struct fan *fan, size_t count)
 		return DUCT_NOMEM;
 	queue_lock_put(fan->gate);
 	old = fan->history;
-	if (old.len > 0)
-		history_move(&history, &old);
+	history_move(&history, &old);
 	fan->history = history;
 	fan->owner.keep(fan->channel); /* others can see that it is done, and hooks are called */
 	queue_unlock_put(fan->gate);
@@ -476,7 +474,7 @@ static size_t surplus(const struct fan *fan)
 	size_t sum = 0;
 
 	for (const struct member *member = fan->first; member != NULL; member = member->next)
-		if (member->overflow == DUCT_LATEST_ONLY && member->queue.ring.capacity > 1)
+		if (member->overflow == DUCT_LATEST_ONLY)
 			sum += queue_backlog_locked(&member->queue).len;
 	return sum;
 }
@@ -499,14 +497,14 @@ static bool is_equipped(const struct fan *fan, const struct op *op)
 	return tray_has(op->tray, copies, losses, keeps && keeps_owned(fan));
 }
 
-/* For spinning threads, which see by it that messages move: so many, to all members (spin.c). */
+/* For spinning threads, which see by it that messages move: so many, to all members (spin.c).  Nothing is queued here. */
 static void show_progress(const struct fan *fan, size_t count)
 {
-	struct cursor *put = &fan->gate->put.at, *take = &fan->gate->take.at;
-	const size_t moved = count * (load_relaxed(&fan->outlet.members) + 1);
+	struct queue *gate = fan->gate;
+	const size_t position = load_relaxed(&gate->put.at.position) + 2 * count * (load_relaxed(&fan->outlet.members) + 1);
 
-	store_release(&put->position, load_relaxed(&put->position) + 2 * moved);
-	store_release(&take->position, load_relaxed(&take->position) + 2 * moved);
+	store_relaxed(&gate->put.at.position, position);
+	store_relaxed(&gate->take.at.position, position);
 }
 
 /* With the publish lock, admitted and equipped. */
@@ -525,8 +523,7 @@ static void publish_locked(struct fan *fan, const struct op *op, size_t count, s
 		if (!give_fast(member, &publication))
 			give_all(member, &publication);
 	}
-	if (fan->history.most > 0)
-		keep_last(fan, &publication);
+	keep_last(fan, &publication);
 	if (!publication.used && (publication.has_copies || nobody))
 		lose_message(&publication, 0);
 	if (op->tray != NULL)
@@ -567,7 +564,6 @@ static void pump(struct waiter *scout)
 
 	queue_lock_both(fan->gate);
 	fan->scouting = false;
-	show_progress(fan, 1);
 	(void)serve_line_locked(fan, &wakes);
 	queue_unlock_both(fan->gate);
 	wakes_notify(wakes);
@@ -609,7 +605,6 @@ static duct_status fan_put_many_locked(const struct op *op, size_t count, size_t
 	struct fan *fan = fan_of(op->queue);
 	duct_status turn;
 
-	*moved = 0;
 	if (fan->outlet.has_hooks)
 		return DUCT_FULL; /* one by one, with a tray */
 	turn = take_turn_locked(fan, wakes);
@@ -634,7 +629,7 @@ static duct_status fan_probe_locked(const struct op *op)
 {
 	struct fan *fan = fan_of(op->queue);
 
-	if (op->is_send && op->tray != NULL && !is_equipped(fan, op))
+	if (op->tray != NULL && !is_equipped(fan, op))
 		return TRAY_IS_SHORT;
 	if (op->is_send)
 		return has_room_locked(fan, side_count_partners(&op->queue->take) + 1) ? DUCT_OK : DUCT_FULL;
@@ -677,7 +672,7 @@ void fan_init(struct fan *fan, struct queue *gate, struct duct_channel *channel,
 	*fan = (struct fan){
 		.outlet = outlet, .gate = gate, .hooks = hooks, .owner = owner, .channel = channel, .unheard = unheard
 	};
-	atomic_init(&fan->scout.claim, CLAIM_WITHDRAWN);
+	/* The scout is all zeros, and so not free to be claimed. */
 	atomic_init(&gate->put.at.position, 1); /* odd, which the word of a gate's one slot never says */
 	atomic_init(&gate->take.at.position, 1);
 	gate->outlet = &fan->outlet;
@@ -685,8 +680,8 @@ void fan_init(struct fan *fan, struct queue *gate, struct duct_channel *channel,
 
 void fan_fini(struct fan *fan)
 {
+	assert(fan->forgotten.kept == NULL); /* whoever gave the last handle back after the close dropped that */
 	history_free(fan, &fan->history);
-	history_free(fan, &fan->forgotten);
 }
 
 void fan_close_locked(struct fan *fan, struct node **wakes)
@@ -717,7 +712,6 @@ static void link_member(struct fan *fan, struct member *member)
 {
 	member->number = ++fan->joined;
 	member->joined = true;
-	member->next = NULL;
 	member->prev = fan->last;
 	if (fan->last != NULL)
 		fan->last->next = member;
@@ -768,7 +762,6 @@ bool fan_join_locked(struct fan *fan, struct member *member, struct replay *repl
 {
 	if (fan->hooks->copy != NULL && fitting(fan, member) > replay->room)
 		return false;
-	replay->len = 0;
 	if (load_relaxed(&fan->gate->take.at.ended) != DUCT_OK)
 		queue_mark_takes_locked(&member->queue, DUCT_CLOSED);
 	link_member(fan, member);
@@ -866,11 +859,8 @@ size_t fan_len(struct fan *fan)
 
 	queue_lock_put(fan->gate);
 	for (struct member *member = fan->first; member != NULL; member = member->next) {
-		if (member->hidden)
-			continue;
-		queue_lock_take_too(&member->queue);
-		len += queue_backlog_locked(&member->queue).len;
-		queue_unlock_take_too(&member->queue);
+		if (!member->hidden)
+			len += queue_backlog_too(&member->queue).len;
 	}
 	queue_unlock_put(fan->gate);
 	return len;

@@ -436,14 +436,24 @@ struct backlog queue_backlog_locked(const struct queue *queue)
 	return (struct backlog){ .len = (end - load_relaxed(&queue->take.at.position)) / 2, .end = end };
 }
 
-struct backlog queue_backlog(struct queue *queue)
+struct backlog queue_backlog_too(struct queue *queue)
 {
 	struct backlog backlog;
 
 	/* Without the locks a position may lag behind its slot's word, and their difference could be anything. */
-	queue_lock_both(queue);
+	queue_lock_take_too(queue);
 	backlog = queue_backlog_locked(queue);
-	queue_unlock_both(queue);
+	queue_unlock_take_too(queue);
+	return backlog;
+}
+
+struct backlog queue_backlog(struct queue *queue)
+{
+	struct backlog backlog;
+
+	queue_lock_put(queue);
+	backlog = queue_backlog_too(queue);
+	queue_unlock_put(queue);
 	return backlog;
 }
 

@@ -293,7 +293,8 @@ struct backlog {
 
 struct backlog queue_backlog_locked(const struct queue *queue);
 
-/* Takes both locks for that. */
+/* The same with the put lock, which takes the take lock too; and without a lock, which takes both. */
+struct backlog queue_backlog_too(struct queue *queue);
 struct backlog queue_backlog(struct queue *queue);
 
 /*

@@ -222,6 +222,21 @@ TEST(overflow, that_became_the_latest_only_drops_all, 5)
 	CHECK(dropped.count == 20);
 }
 
+/* Messages of no bytes are displaced like others. */
+TEST(overflow, that_became_the_latest_only_keeps_one_of_no_bytes, 5)
+{
+	duct_sender *tx;
+	duct_receiver *rx;
+
+	CHECK_STATUS(duct_broadcast_open(&tx, &rx, 0, DUCT_SUBSCRIPTION(.capacity = 5), NULL), DUCT_OK);
+	CHECK_STATUS(duct_receiver_set_overflow(rx, DUCT_LATEST_ONLY), DUCT_OK);
+	for (int n = 0; n < 3; n++)
+		CHECK_STATUS(duct_send(tx, NULL), DUCT_OK);
+	CHECK(counts(rx, 3, 0, 2, 1));
+	duct_receiver_free(rx);
+	duct_sender_free(tx);
+}
+
 /* And keeps one of a batch, though there were room for all of it. */
 TEST(overflow, that_became_the_latest_only_keeps_one_of_a_batch, 5)
 {
@@ -1392,6 +1407,22 @@ static void count_left(void *message, void *context)
 {
 	(void)message;
 	++*(int *)context;
+}
+
+static void hear_nothing(const duct_log_event *event, void *context)
+{
+	(void)event, (void)context;
+}
+
+/* What is kept for later receivers is overwritten where it lies, if there is no hook that it has to go through. */
+TEST(overflow, needs_no_memory_for_a_replay_without_hooks, 5)
+{
+	const duct_allocator allocator = { note_largest, give_back, NULL };
+	struct crowd crowd = crowd_new(DUCT_OPTIONS(.log = hear_nothing, .allocator = &allocator, .replay = 2));
+
+	largest = 0;
+	CHECK(sends(crowd.tx, 1, 9) && largest == 0);
+	crowd_free(&crowd);
 }
 
 /* What a send needs memory for is what it may lose, not what its receivers have room for. */

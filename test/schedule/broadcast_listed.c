@@ -22,6 +22,9 @@ const char *const listed_programs[] = {
 	"0o 1n+ 1 s|ar0 r0",
 	/* a blocked send, and each thing that lets it go on or ends it */
 	"0o 1b 1 us|r0",
+	"0o 2b 2 s|r0",
+	"0o 1b 1 us|r0 ts",
+	"0o 1b 1 us|r0|s",
 	"0o 1b 1 s|R0",
 	"0o 1b 1 s|fR0",
 	"0o 1b 1 s|o0o",
@@ -53,6 +56,9 @@ const char *const listed_programs[] = {
 	"c2o 2b 1 s|*2o tr' tr'",
 	"1o - 1 y0|+1o",
 	"~c1o 1b 0 s|*1b",
+	"c1o - 1 +1o|s|d",
+	"1o 2o 1 o0l *0 r'|s|s",
+	"c1o 2o 1 o0l *0 r'|s|s",
 	"0o 1b 1 s|+1b fR'",
 	/* without receivers */
 	"0w - 0 s|+1o",

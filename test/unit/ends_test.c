@@ -768,7 +768,37 @@ TEST(member, is_refused_before_it_is_not_supported, 5)
 	CHECK_STATUS(duct_subscribe(pair.channel, &rx, DUCT_SUBSCRIPTION(.overflow = (duct_overflow)77)), DUCT_INVALID);
 	CHECK_STATUS(duct_subscribe(pair.channel, &rx, DUCT_SUBSCRIPTION(.capacity = SIZE_MAX)), DUCT_INVALID);
 	CHECK(rx == NULL && pair.channel->references == 3);
+	CHECK_STATUS(duct_channel_wait_receivers(pair.channel, 1, 0, NULL), DUCT_UNSUPPORTED);
+	CHECK_STATUS(duct_channel_wait_receivers(pair.channel, 1, -1, NULL), DUCT_INVALID);
 	test_pair_free(&pair);
+}
+
+static void *come_and_go(void *argument)
+{
+	duct_channel *channel = argument;
+
+	for (int n = 0; n < 200; n++) {
+		duct_receiver *rx;
+
+		CHECK_STATUS(duct_subscribe(channel, &rx, NULL), DUCT_OK);
+		duct_receiver_free(rx);
+	}
+	return NULL;
+}
+
+/* Looks at a broadcast lock out those who come and go. */
+TEST(channel, is_looked_at_while_receivers_come_and_go, 20)
+{
+	duct_channel *channel;
+	pthread_t thread;
+
+	CHECK_STATUS(duct_broadcast_new(&channel, sizeof(int), NULL), DUCT_OK);
+	thread = test_start(come_and_go, channel);
+	for (int n = 0; n < 200; n++)
+		CHECK(!duct_channel_is_full(channel) && duct_channel_is_empty(channel) &&
+		      duct_channel_waiting_receivers(channel) == 0);
+	test_join(thread);
+	duct_channel_free(channel);
 }
 
 /* The line about an anycast channel has its whole capacity, that about a broadcast none. */

@@ -444,6 +444,34 @@ TEST(fan_gate, hides_peekables_from_a_discard, 5)
 	close_channel();
 }
 
+/* Those that block are counted however they came to it, and as long as they are there. */
+TEST(fan_gate, counts_those_who_block, 5)
+{
+	duct_receiver *rx[3];
+
+	open_channel(NULL);
+	rx[0] = join(DUCT_BLOCK, 1);
+	rx[1] = join(DUCT_DROP_OLDEST, 1);
+	rx[2] = join(DUCT_DROP_OLDEST, 1);
+	CHECK(channel->fan->blocking == 1);
+	CHECK_STATUS(duct_receiver_set_overflow(rx[1], DUCT_BLOCK), DUCT_OK);
+	CHECK(channel->fan->blocking == 2);
+	CHECK_STATUS(duct_receiver_set_overflow(rx[1], DUCT_BLOCK), DUCT_OK);
+	CHECK(channel->fan->blocking == 2);
+	CHECK_STATUS(duct_receiver_set_overflow(rx[0], DUCT_CUT_OFF), DUCT_OK);
+	CHECK(channel->fan->blocking == 1);
+	duct_receiver_free(rx[1]);
+	CHECK(channel->fan->blocking == 0);
+	CHECK_STATUS(duct_receiver_set_overflow(rx[2], DUCT_BLOCK), DUCT_OK);
+	duct_receiver_close(rx[2]);
+	CHECK(channel->fan->blocking == 0);
+	CHECK_STATUS(duct_receiver_set_overflow(rx[2], DUCT_DROP_NEWEST), DUCT_OK);
+	CHECK(channel->fan->blocking == 0); /* it has left */
+	duct_receiver_free(rx[0]);
+	duct_receiver_free(rx[2]);
+	close_channel();
+}
+
 /* Waiting threads see by the cursors that messages move, and to how many; nothing is queued there. */
 TEST(fan_gate, shows_progress, 5)
 {
