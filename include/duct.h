@@ -301,7 +301,8 @@ DUCT_API DUCT_MUST_CHECK duct_status duct_broadcast_open(duct_sender **sender, d
  *
  * Returns DUCT_OK; DUCT_INVALID (a NULL, a subscription of an unknown size or overflow, sizes that overflow, capacity of 2^32
  * or more, over 1 with DUCT_LATEST_ONLY); DUCT_UNSUPPORTED (not a broadcast channel); DUCT_NOMEM, also if a copy for the
- * replay could not be made.  *receiver is written on DUCT_OK only.
+ * replay could not be made: then it was a receiver for a moment, which a send or a wait for receivers may have seen.
+ * *receiver is written on DUCT_OK only.
  */
 DUCT_API DUCT_MUST_CHECK duct_status duct_subscribe(duct_channel *channel, duct_receiver **receiver,
     const duct_subscription *subscription);
