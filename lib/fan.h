@@ -65,9 +65,10 @@ struct history {
 
 /* What a fan asks of its channel. */
 struct fan_owner {
-	void (*keep)(struct duct_channel *channel);                               /* one more reference */
-	void (*release)(struct duct_channel *channel);                            /* with no lock */
-	void (*receiver_left)(struct duct_channel *channel, struct node **wakes); /* with both locks of the gate */
+	void (*keep)(struct duct_channel *channel);    /* one more reference */
+	void (*release)(struct duct_channel *channel); /* with no lock */
+	/* With both locks of the gate, or with the publish lock while nobody stands in line there. */
+	void (*receiver_left)(struct duct_channel *channel, struct node **wakes);
 };
 
 /* [I] fixed when made; [p] under the publish lock. */
