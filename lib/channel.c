@@ -145,18 +145,6 @@ duct_status channel_new(duct_channel **channel, const struct channel_plan *plan)
 	return DUCT_OK;
 }
 
-duct_status channel_try_with_tray(const struct op *op)
-{
-	struct op equipped = *op;
-	struct tray tray;
-	duct_status status;
-
-	tray_begin(&tray, &equipped);
-	status = queue_try(&equipped);
-	tray_finish(&equipped);
-	return status;
-}
-
 /* ---- Closing, under both locks --------------------------------------------------------------------------------- */
 
 static void close_locked(duct_channel *channel, int reason, struct node **wakes)

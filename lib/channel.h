@@ -4,11 +4,14 @@
  *
  * A channel: a queue with handles.
  *
- * Everything that moves messages is the queue's, or that of the fan behind it (fan.h) if the channel is a broadcast.  The channel counts its handles and open ends, knows what that means for
- * the queue (closed, no receivers), and owns the memory, the hooks and the name.
+ * Everything that moves messages is the queue's, or that of the fan behind it (fan.h) if the channel is a broadcast.  The
+ * channel counts its handles and open ends, knows what that means for the queue (closed, no receivers), and owns the memory,
+ * the hooks and the name.
  *
  * References keep the memory: one for each channel handle and each end, and one for a call that runs hooks.  Handles and
- * ends are also counted by kind, under both locks of the queue, since those counts decide what happens to the messages.
+ * ends are also counted by kind, under both locks of the queue, since those counts decide what happens to the messages.  (When a
+ * send cuts off a receiver of a broadcast it has the put lock alone, and nobody stands in line: then nobody reads them under
+ * the take lock alone.)
  */
 #ifndef DUCT_CHANNEL_H
 #define DUCT_CHANNEL_H
@@ -78,14 +81,6 @@ static inline void tray_finish(struct op *op)
 {
 	tray_fini(op->tray);
 	end_unpin(op->end);
-}
-
-/* One attempt, with a tray if the operation has to bring one; otherwise queue_try. */
-duct_status channel_try_with_tray(const struct op *op);
-
-static inline duct_status channel_try(const struct op *op)
-{
-	return unlikely(needs_tray(op)) ? channel_try_with_tray(op) : queue_try(op);
 }
 
 static inline bool channel_is_closed(const duct_channel *channel)

@@ -92,15 +92,15 @@ static void leave_locked(struct member *member, duct_status status, struct node 
 	struct fan *fan = member->fan;
 
 	unlink_member(fan, member);
+	side_stop_waits(&member->queue.take, NULL, DUCT_OK, wakes); /* the scout, before it is seen to stand for nobody */
 	queue_mark_takes_locked(&member->queue, status);
 	atomic_store(&member->left, true);
 	queue_stop_waits_locked(&member->queue, wakes);
-	side_stop_waits(&member->queue.take, NULL, DUCT_OK, wakes); /* the scout */
 }
 
 /*
- * With both locks of the gate, or with the publish lock while nobody stands in line there, for whom alone the other lock is: what
- * the channel makes of it.
+ * With both locks of the gate, or with the publish lock while nobody stands in line there, for whom alone the other lock is:
+ * what the channel makes of it.
  */
 static void report_left_locked(struct member *member, struct node **wakes)
 {
@@ -155,37 +155,41 @@ static void lose_message(struct publication *publication, size_t i)
 		ring_copy(publication->ring, place, ring_nth(publication->ring, publication->messages, i));
 }
 
-/* Tells the log of all that the member has lost since it was last told: perhaps nothing, for a hook may have been quicker. */
-static void tell_lost(struct member *member, duct_log_kind kind)
+/* What the log is to be told now: all that the member has lost since it was last told. */
+static uint64_t lost_untold_locked(struct member *member)
 {
-	const duct_time now = duct_now(); /* the send that lost it may have been admitted long ago */
-	uint64_t lost;
+	const uint64_t lost = member->lost - member->lost_logged;
 
-	queue_lock_put(&member->queue);
-	lost = member->lost - member->lost_logged;
 	member->lost_logged = member->lost;
-	log_told_locked(&member->log, now);
-	queue_unlock_put(&member->queue);
-	if (lost > 0 || kind == DUCT_LOG_CUT_OFF)
-		log_tell_of(&member->log, kind, member->name, lost);
+	return lost;
 }
 
+/* At most so often, counted from when it is told: the send that lost something may have waited long. */
 static void tell_loss(struct loss *loss)
 {
 	struct member *member = (struct member *)(void *)((unsigned char *)loss - offsetof(struct member, loss));
+	const duct_time now = duct_now();
+	uint64_t lost = 0, suppressed;
 
-	tell_lost(member, DUCT_LOG_LOST);
 	queue_lock_put(&member->queue);
 	member->telling = false;
+	if (log_admit_locked(&member->log, now, &suppressed))
+		lost = lost_untold_locked(member);
 	queue_unlock_put(&member->queue);
+	if (lost > 0) /* a hook may have been quicker */
+		log_tell_of(&member->log, DUCT_LOG_LOST, member->name, lost);
 	end_unpin(&member->end);
 }
 
 static void tell_cut(struct loss *cut)
 {
 	struct member *member = (struct member *)(void *)((unsigned char *)cut - offsetof(struct member, cut));
+	uint64_t lost;
 
-	tell_lost(member, DUCT_LOG_CUT_OFF);
+	queue_lock_put(&member->queue);
+	lost = lost_untold_locked(member);
+	queue_unlock_put(&member->queue);
+	log_tell_of(&member->log, DUCT_LOG_CUT_OFF, member->name, lost);
 	end_unpin(&member->end);
 }
 
@@ -194,20 +198,21 @@ static void drop_forgotten(struct loss *forgetting)
 	fan_drop_forgotten((struct fan *)(void *)((unsigned char *)forgetting - offsetof(struct fan, forgetting)));
 }
 
+/* Whether the log hears of it, with what else this call has to do without a lock. */
+static bool is_heard(const struct tray *tray, const struct member *member)
+{
+	return tray != NULL && tray->hooks->log != NULL && !member->quiet;
+}
+
 static void add_loss(struct tray *tray, struct member *member, struct loss *loss, void (*tell)(struct loss *loss))
 {
 	end_pin(&member->end);
 	tray_tell_later(tray, loss, tell);
 }
 
-/* The log hears of it with what else this call has to do without a lock, at most so often. */
 static void log_loss_locked(struct tray *tray, struct member *member)
 {
-	uint64_t suppressed;
-
-	if (tray == NULL || tray->hooks->log == NULL || member->quiet || member->telling)
-		return;
-	if (!log_admit_locked(&member->log, tray->now, &suppressed))
+	if (!is_heard(tray, member) || member->telling)
 		return;
 	member->telling = true;
 	add_loss(tray, member, &member->loss, tell_loss);
@@ -239,12 +244,15 @@ static void displace_but_one(struct member *member, struct publication *publicat
 static void cut_off_locked(struct member *member, struct publication *publication)
 {
 	atomic_store(&member->cut_off, true);
-	if (publication->tray != NULL && publication->tray->hooks->log != NULL && !member->quiet)
+	if (is_heard(publication->tray, member))
 		add_loss(publication->tray, member, &member->cut, tell_cut);
 	leave_locked(member, DUCT_CLOSED, publication->wakes);
 }
 
-/* As report_left_locked.  If the channel closes with its last receiver, what it kept is dropped with what this send lost. */
+/*
+ * As report_left_locked.  If the channel closes with its last receiver, what it kept is dropped with what this send lost;
+ * without hooks it is only memory, and goes with the next change of handles.
+ */
 static void report_cut_off_locked(struct member *member, struct publication *publication)
 {
 	struct fan *fan = member->fan;
@@ -255,7 +263,10 @@ static void report_cut_off_locked(struct member *member, struct publication *pub
 		tray_tell_later(publication->tray, &fan->forgetting, drop_forgotten);
 }
 
-/* With these locks, a full ring: false if the message does not go in.  A message that displaces the oldest does it at one store. */
+/*
+ * With the publish lock and the member's take lock, a full ring: false if the message does not go in.  One that displaces the
+ * oldest does it at one store.
+ */
 static bool overflow_locked(struct member *member, struct publication *publication, size_t i)
 {
 	struct queue *queue = &member->queue;
@@ -480,8 +491,8 @@ static size_t surplus(const struct fan *fan)
 }
 
 /*
- * Whether the operation brings what hooks need for a message to all members: a copy for each but the first, and room for one loss
- * for each, in the places of used copies or beside them.
+ * Whether the operation brings what hooks need for a message to all members: a copy for each but the first, and room for one
+ * loss for each, in the places of used copies or beside them.
  */
 static bool is_equipped(const struct fan *fan, const struct op *op)
 {
@@ -564,6 +575,7 @@ static void pump(struct waiter *scout)
 
 	queue_lock_both(fan->gate);
 	fan->scouting = false;
+	show_progress(fan, 1); /* a message was taken: a sender that is still awake is not yielding to strangers */
 	(void)serve_line_locked(fan, &wakes);
 	queue_unlock_both(fan->gate);
 	wakes_notify(wakes);
@@ -778,7 +790,7 @@ static bool put_ahead_locked(struct member *member, const void *copy)
 
 	if (member->overflow == DUCT_LATEST_ONLY && queue_backlog_locked(queue).len > 0)
 		return false;
-	if (member->discarded > 0) /* as if it had joined after the discard */
+	if (member->discarded > 0) /* older than what was discarded: goes with it */
 		return false;
 	return ring_put_first(&queue->ring, &queue->take.at, copy);
 }

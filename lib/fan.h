@@ -43,7 +43,7 @@
  * Late receivers.  The fan keeps the last messages in boxes.  Who joins puts them into its ring under the publish lock.  If they
  * have to be copied by a hook, it only refers to the boxes under the lock, makes the copies without it, and puts them ahead of
  * what has come meanwhile: nobody else takes from that ring yet.  Those that do not fit any more are the oldest: as if it had
- * joined a little later.
+ * joined a little later.  If what has come was discarded meanwhile, so are they.
  *
  * Lock order: the gate's put lock, then its take lock, then one member's.  A wait for several operations holds members' take locks
  * together; so what it does with the gate it does when it has released them (wait.c).

@@ -18,13 +18,8 @@ bool log_admit_locked(struct log *log, duct_time now, uint64_t *suppressed)
 	}
 	*suppressed = log->suppressed;
 	log->suppressed = 0;
-	log_told_locked(log, now);
-	return true;
-}
-
-void log_told_locked(struct log *log, duct_time now)
-{
 	log->next = now < DUCT_FOREVER - log->interval ? now + log->interval : DUCT_FOREVER;
+	return true;
 }
 
 static void call_hook(const struct log *log, const duct_log_event *event)

@@ -27,9 +27,6 @@ struct log {
 /* May this event be told now?  *suppressed is what to tell with it.  With the put lock. */
 bool log_admit_locked(struct log *log, duct_time now, uint64_t *suppressed);
 
-/* What was admitted is told only now: the next may be an interval from now.  With the put lock. */
-void log_told_locked(struct log *log, duct_time now);
-
 /* Calls the hook.  With no lock. */
 void log_tell(const struct log *log, duct_log_kind kind, uint64_t suppressed);
 

@@ -38,7 +38,7 @@ static inline struct op op_of(const duct_case *c, size_t number)
 /* What the cases come to before any queue is asked. */
 struct census {
 	size_t live, ended;
-	bool valid;
+	bool valid, hooked; /* hooked: a send that needs a tray */
 };
 
 static struct census count_cases(const duct_case *cases, size_t count, bool observe)
@@ -51,8 +51,11 @@ static struct census count_cases(const duct_case *cases, size_t count, bool obse
 		if (c->sender != NULL && c->receiver != NULL)
 			census.valid = false;
 		else if (is_live(c)) {
+			const struct op op = op_of(c, i);
+
 			census.live++;
-			if (c->message == NULL && !observe && op_of(c, i).queue->ring.size != 0)
+			census.hooked = census.hooked || needs_tray(&op);
+			if (c->message == NULL && !observe && op.queue->ring.size != 0)
 				census.valid = false;
 		} else if (c->sender != NULL || c->receiver != NULL)
 			census.ended++;
@@ -102,7 +105,7 @@ static duct_status look(const duct_case *cases, size_t count, const struct tour 
 		if (i >= count || !is_live(&cases[i]))
 			continue;
 		op = op_of(&cases[i], i);
-		status = channel_try(&op);
+		status = queue_try(&op);
 		if (!is_pending(status)) {
 			*done = i;
 			return status;
@@ -153,7 +156,8 @@ static duct_status select_cases(duct_case *cases, size_t count, size_t *chosen, 
 	if (count > INT32_MAX)
 		return DUCT_NOMEM; /* no wait can be for so many */
 	tour = tour_plan((uint32_t)count, rules->in_order);
-	if (wait_looks(rules, census.live)) {
+	/* Hooks may free what the cases refer to, so they run only in a wait, which keeps it. */
+	if (wait_looks(rules, census.live) && !census.hooked) {
 		if (rules->deadline <= DEADLINE_NOW)
 			full_fence();
 		status = look(cases, count, &tour, &done);

@@ -32,7 +32,7 @@ static void pause_round(uint32_t round)
 		cpu_pause();
 }
 
-/* Grows by four for each message that goes through the queues: it moves both cursors by two; those of a gate for each member. */
+/* Grows by four for each message that goes through the queues: it moves both cursors by two; those of a gate more. */
 static size_t progress(const struct op *ops, uint32_t count)
 {
 	size_t sum = 0;

@@ -59,6 +59,17 @@ static inline bool is_broadcast(const duct_sender *sender)
 
 /* ---- To a broadcast, whose fast path always fails -------------------------------------------------------------- */
 
+static NOINLINE duct_status try_with_tray(struct op *op)
+{
+	struct tray tray;
+	duct_status status;
+
+	tray_begin(&tray, op);
+	status = queue_try(op);
+	tray_finish(op);
+	return status;
+}
+
 duct_status duct_publish(
     duct_sender *sender, const void *message, duct_receipt *receipt, duct_time deadline, duct_cancel *cancel)
 {
@@ -83,8 +94,11 @@ duct_status duct_publish(
 	return status;
 }
 
-/* With the put lock, as the fast path leaves it.  If the send is not done at once, its end is pinned under that lock (wait.h). */
-static NOINLINE duct_status publish_locked(duct_sender *sender, const void *message)
+/*
+ * Comes in with the put lock, as the fast path leaves it, and out without.  If the send is not done at once, its end is pinned
+ * under that lock (wait.h).
+ */
+static NOINLINE duct_status finish_publish_locked(duct_sender *sender, const void *message)
 {
 	const struct op op = send_op(sender, message);
 	struct node *wakes = NULL;
@@ -113,7 +127,7 @@ duct_status duct_send(duct_sender *sender, const void *message)
 	if (likely(queue_put_fast(&sender->end, message)))
 		return DUCT_OK;
 	if (unlikely(is_broadcast(sender)))
-		return publish_locked(sender, message);
+		return finish_publish_locked(sender, message);
 	op = send_op(sender, message);
 	return wait_for(&op, DUCT_FOREVER, NULL);
 }
@@ -126,7 +140,7 @@ duct_status duct_try_send(duct_sender *sender, const void *message)
 		return DUCT_INVALID;
 	op = send_op(sender, message);
 	full_fence(); /* in order with what the thread did on other channels */
-	return channel_try(&op);
+	return unlikely(needs_tray(&op)) ? try_with_tray(&op) : queue_try(&op);
 }
 
 duct_status duct_send_until(duct_sender *sender, const void *message, duct_time deadline, duct_cancel *cancel)

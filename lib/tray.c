@@ -17,7 +17,6 @@ void tray_init(struct tray *tray, const struct hooks *hooks)
 	tray->copies = tray->lost = 0;
 	tray->keepsake = tray->outdated = NULL;
 	tray->losses = NULL;
-	tray->now = hooks->log != NULL ? duct_now() : 0;
 	tray->receipt = (duct_receipt){ 0 };
 }
 

@@ -21,7 +21,6 @@
 #define DUCT_TRAY_H
 
 #include "box.h"
-#include "clock.h"
 #include "hooks.h"
 
 #include <stddef.h>
@@ -44,7 +43,6 @@ struct tray {
 	duct_box *keepsake;  /* empty, for the message that is kept for later receivers */
 	duct_box *outdated;  /* the one that it displaced */
 	struct loss *losses; /* to be told */
-	duct_time now;       /* when it began, if there is a log */
 	duct_receipt receipt;
 	_Alignas(max_align_t) unsigned char few[TRAY_BYTES];
 };
@@ -66,8 +64,8 @@ static inline void *tray_item(const struct tray *tray, size_t i)
 }
 
 /*
- * Under the lock: whether it has what the message needs; else it is short of that.  Copies that the message does not need, since
- * it has some for receivers that have gone, keep their places.
+ * Under the lock: whether it has what the message needs; else it is short of that.  Copies that the message does not need,
+ * since it has some for receivers that have gone, keep their places.
  */
 static inline bool tray_has(struct tray *tray, size_t copies, size_t losses, bool keepsake)
 {

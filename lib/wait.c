@@ -268,7 +268,7 @@ static duct_status wait_turn(
 	return rules->observe && waiter.status == DUCT_OK ? PINGED : waiter.status;
 }
 
-/* The last stage.  The caller has pinned the ends and the token, unless the deadline is now. */
+/* The last stage.  The caller has pinned the ends and the token, unless the deadline is now and no hooks are called. */
 static duct_status wait_locked(
     struct wait *wait, const struct wait_rules *rules, const struct tour *tour, struct patience *patience)
 {
@@ -302,6 +302,15 @@ static struct wait_rules with_token(struct wait_rules rules)
 	return rules;
 }
 
+/* Hooks are called for these, which may free what the others refer to. */
+static bool has_trays(const struct wait *wait)
+{
+	for (uint32_t i = 0; i < wait->cases; i++)
+		if (wait->ops[i].tray != NULL)
+			return true;
+	return false;
+}
+
 /* Keeps the ends of all operations, the token's too, while others may free their handles. */
 static void pin_ends(const struct wait *wait)
 {
@@ -321,7 +330,7 @@ duct_status wait_any(struct wait *wait, const struct wait_rules *caller, const s
 	duct_status status = DUCT_EMPTY;
 	struct patience patience = { 0 };
 
-	if (rules.deadline <= DEADLINE_NOW)
+	if (rules.deadline <= DEADLINE_NOW && !has_trays(wait))
 		return wait_locked(wait, &rules, tour, &patience);
 	pin_ends(wait);
 	while (wait_looks(&rules, wait->cases) && is_pending(status) && !deadline_passed(rules.deadline) &&

@@ -5,8 +5,7 @@
 # Random programs in the explorers and real threads, with new seeds all the time: test/soak.sh HOURS EXPLORER-FOLDER STRESS-FOLDER
 #
 # One process explores, anycast channels and broadcasts in turn, one runs the stress programs, and each minute a line tells how
-# much they have done.  Ends when the time
-# is over, or when something fails: then with what it printed, which says how to repeat it.
+# much they have done.  Ends when the time is over, or when something fails: then with what it printed, which says how to repeat it.
 set -e
 hours=${1:-1}
 explorers=$2

@@ -186,7 +186,10 @@ TEST(held_free, between_the_locks_of_a_send_to_a_broadcast, 10)
 {
 	for (int has_hooks = 0; has_hooks < 2; has_hooks++) {
 		struct fault_live before = fault_live(), inside, now;
-		/* Without hooks the lock of the full queue is let go before, with them nothing has been asked yet. */
+		/*
+		 * Without hooks the lock of the full queue is let go before, with them nothing has been asked yet.  (With a wrong
+		 * number this shows nothing; then the bug that is planted for it is not found any more.)
+		 */
 		struct unlocking unlocking = { .held.call = held_send, .unlocks = has_hooks ? 1 : 2 };
 		struct held *held = &unlocking.held;
 		pthread_t thread;

@@ -786,7 +786,7 @@ static void *come_and_go(void *argument)
 	return NULL;
 }
 
-/* Looks at a broadcast lock out those who come and go. */
+/* Looks at a broadcast lock out those who come and go: for the race detectors. */
 TEST(channel, is_looked_at_while_receivers_come_and_go, 20)
 {
 	duct_channel *channel;
@@ -872,6 +872,55 @@ static int copy_and_free_receiver(void *to, const void *from, void *context)
 		duct_receiver_free(going.rx);
 	memcpy(to, from, sizeof(int));
 	return 0;
+}
+
+static int free_and_copy(void *to, const void *from, void *context)
+{
+	if (++going.calls == 1) { /* the other channel goes with its last end */
+		duct_sender_free(*(duct_sender **)context);
+		duct_receiver_free(going.rx);
+	}
+	memcpy(to, from, sizeof(int));
+	return 0;
+}
+
+/* A select that has to call hooks keeps the ends of all its cases meanwhile: one may be freed by them. */
+TEST(select, keeps_its_ends_while_hooks_run, 5)
+{
+	for (int form = 0; form < 4; form++) {
+		duct_receiver *rx[2];
+		duct_channel *channel;
+		duct_sender *tx, *other;
+		int in, out = 5;
+		size_t chosen = 77;
+		duct_status status;
+
+		memset(&going, 0, sizeof going);
+		CHECK_STATUS(
+		    duct_broadcast_new(&channel, sizeof(int), DUCT_OPTIONS(.copy = free_and_copy, .context = &other)), DUCT_OK);
+		CHECK_STATUS(duct_sender_new(channel, &tx), DUCT_OK);
+		CHECK_STATUS(duct_receiver_new(channel, &rx[0]), DUCT_OK);
+		CHECK_STATUS(duct_receiver_new(channel, &rx[1]), DUCT_OK);
+		CHECK_STATUS(duct_anycast_open(&other, &going.rx, sizeof(int), 1, NULL), DUCT_OK);
+		{
+			duct_case cases[2] = { DUCT_SEND(tx, &out), DUCT_RECV(going.rx, &in) };
+
+			if (form == 0)
+				status = duct_try_select(cases, 2, &chosen);
+			else if (form == 1)
+				status = duct_select(cases, 2, &chosen);
+			else
+				status =
+				    duct_select_until(cases, 2, &chosen, DUCT_PRIORITY, form == 2 ? 0 : DUCT_FOREVER, NULL);
+			CHECK_STATUS(status, DUCT_OK);
+			/* The send; or, where that was looked at later, the end of the receiver. */
+			CHECK(going.calls > 0 && cases[chosen].status == (chosen == 0 ? DUCT_OK : DUCT_CLOSED));
+		}
+		duct_sender_free(tx);
+		duct_receiver_free(rx[0]);
+		duct_receiver_free(rx[1]);
+		duct_channel_free(channel);
+	}
 }
 
 /* A hook may free the receiver that is made into a peekable: then there is none. */

@@ -444,6 +444,51 @@ TEST(fan_gate, hides_peekables_from_a_discard, 5)
 	close_channel();
 }
 
+static void hear_nothing(const duct_log_event *event, void *context)
+{
+	(void)event, (void)context;
+}
+
+/* The interval of a receiver's log begins when it is told, not when the send did that lost something. */
+TEST(fan_log, counts_its_interval_from_what_it_told, 5)
+{
+	enum { HOUR = 3600 };
+	duct_receiver *full, *lossy;
+	struct test_call call;
+	duct_time waiting;
+
+	open_channel(DUCT_OPTIONS(.log = hear_nothing, .log_interval = (int64_t)HOUR * 1000000000));
+	full = join(DUCT_BLOCK, 1);
+	lossy = join(DUCT_DROP_OLDEST, 1);
+	send(1);
+	test_send_start(&call, tx, 2);
+	AWAIT(duct_channel_waiting_senders(channel) == 1);
+	waiting = duct_now();
+	expect(full, 1);
+	CHECK_STATUS(test_call_end(&call), DUCT_OK);
+	CHECK(((struct member *)(void *)lossy)->log.next >= waiting + (int64_t)HOUR * 1000000000);
+	duct_receiver_free(full);
+	duct_receiver_free(lossy);
+	close_channel();
+}
+
+/* Where a sender could not go on, a take shows it that messages move, though it may not stand in line. */
+TEST(fan_gate, shows_that_room_came, 5)
+{
+	duct_receiver *full;
+	size_t before;
+
+	open_channel(NULL);
+	full = join(DUCT_BLOCK, 1);
+	send(1);
+	CHECK_STATUS(duct_try_send(tx, &(int){ 2 }), DUCT_FULL);
+	before = channel->queue.put.at.position;
+	expect(full, 1);
+	CHECK(channel->queue.put.at.position > before && channel->queue.put.at.position == channel->queue.take.at.position);
+	duct_receiver_free(full);
+	close_channel();
+}
+
 /* Those that block are counted however they came to it, and as long as they are there. */
 TEST(fan_gate, counts_those_who_block, 5)
 {

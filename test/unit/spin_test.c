@@ -264,15 +264,20 @@ TEST(spin, judges_long_yields_of_members, 10)
 		uint32_t count, members; /* operations, of which the last is behind the gate */
 		bool at_gate;            /* something moves there, or in the last one's own queue */
 		int moved;
+		bool sends; /* it is a send to the gate */
 		bool fails;
 	} yields[] = {
-		{ 1, 0, true, NONE, true },
-		{ 1, 10, true, NONE, true }, /* turns of 0.2 ms at most, and 0.2 for any yield */
-		{ 1, 10, true, MANY, false },
-		{ 1, 10, false, MANY, true },
-		{ 1, 1000000, true, NONE, false },
-		{ 2, 10, true, NONE, true },
-		{ 2, 1000000, true, NONE, false },
+		{ 1, 0, true, NONE, false, true },
+		{ 1, 10, true, NONE, false, true }, /* turns of 0.2 ms at most, and 0.2 for any yield */
+		{ 1, 10, true, FEW, false, true },
+		{ 1, 10, true, MANY, false, false },
+		{ 1, 10, false, MANY, false, true },
+		{ 1, 1000000, true, NONE, false, false },
+		{ 1, 10, true, NONE, true, true },
+		{ 1, 10, true, FEW, true, false },
+		{ 1, 1000000, true, NONE, true, false },
+		{ 2, 10, true, NONE, false, true },
+		{ 2, 1000000, true, NONE, false, false },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(yields); i++) {
@@ -288,6 +293,8 @@ TEST(spin, judges_long_yields_of_members, 10)
 		}
 		gate.queue.outlet = &outlet;
 		last->queue.gate = &gate.queue;
+		if (yields[i].sends)
+			ops[yields[i].count - 1] = send_through(&gate.tx, NULL);
 		yield_queue = yields[i].at_gate ? &gate.queue : &last->queue;
 		yield_moves = yields[i].moved;
 		CHECK(yield_fails(ops, yields[i].count) == yields[i].fails);

@@ -140,31 +140,12 @@ TEST(tray_init, is_empty_and_has_room, 5)
 		memset(&tray, 0x5a, sizeof tray);
 		tray_init(&tray, &hooks);
 		CHECK(tray.hooks == &hooks && tray.room == cases[i].room && tray.items == tray.few);
-		CHECK(tray.copies == 0 && tray.lost == 0 && tray.now == 0);
+		CHECK(tray.copies == 0 && tray.lost == 0);
 		CHECK(tray.keepsake == NULL && tray.outdated == NULL && tray.losses == NULL);
 		CHECK(tray.receipt.delivered == 0 && tray.receipt.lost == 0);
 		tray_fini(&tray);
 		CHECK(seen.taken == 0 && seen.given_back == 0 && seen.dropped == 0 && seen.told == 0 && all_is_settled());
 	}
-}
-
-static void hear(const duct_log_event *event, void *context)
-{
-	(void)event;
-	(void)context;
-}
-
-/* The time is looked at only for a log. */
-TEST(tray_init, looks_at_the_time_for_a_log, 5)
-{
-	struct hooks hooks = hooks_of(8);
-	const duct_time before = duct_now();
-	struct tray tray;
-
-	hooks.log = hear;
-	tray_init(&tray, &hooks);
-	CHECK(tray.now >= before && tray.now <= duct_now());
-	tray_fini(&tray);
 }
 
 /* Room that is there costs nothing. */
