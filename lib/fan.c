@@ -250,16 +250,15 @@ static void cut_off_locked(struct member *member, struct publication *publicatio
 }
 
 /*
- * As report_left_locked.  If the channel closes with its last receiver, what it kept is dropped with what this send lost;
- * without hooks it is only memory, and goes with the next change of handles.
+ * As report_left_locked.  If the channel closes with its last receiver, after which nobody is left to be cut off, what it kept
+ * is dropped with what this send lost; without hooks it is only memory, and goes with the next change of handles.
  */
 static void report_cut_off_locked(struct member *member, struct publication *publication)
 {
 	struct fan *fan = member->fan;
-	const bool forgot = fan->forgotten.kept != NULL;
 
 	report_left_locked(member, publication->wakes);
-	if (!forgot && fan->forgotten.kept != NULL && publication->tray != NULL)
+	if (fan->forgotten.kept != NULL && publication->tray != NULL)
 		tray_tell_later(publication->tray, &fan->forgetting, drop_forgotten);
 }
 

@@ -1221,6 +1221,31 @@ static void keep_hasty_event(const duct_log_event *event, void *context)
 	keep_event(event, context);
 }
 
+static void lose_one_more(void *message, void *context)
+{
+	(void)message, (void)context;
+	if (!hasty.armed)
+		return;
+	hasty.armed = false;
+	CHECK(sends(hasty.crowd.tx, 3, 3));
+}
+
+/* What a hook's own send loses, before the loss that it was called for is told, is told with that. */
+TEST(overflow_log, adds_what_a_hook_lost_meanwhile, 5)
+{
+	uint64_t lost;
+
+	hasty.told.lock = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
+	hasty.crowd = crowd_new(
+	    DUCT_OPTIONS(.name = "news", .log = keep_event, .drop = lose_one_more, .log_interval = 1, .context = &hasty.told));
+	hasty.rx = crowd_join_as(&hasty.crowd, DUCT_SUBSCRIPTION(.name = "slow", .capacity = 1));
+	hasty.armed = true;
+	CHECK(sends(hasty.crowd.tx, 1, 2) && !hasty.armed);
+	CHECK(told_of(&hasty.told, DUCT_LOG_LOST, "slow", &lost) == 1 && lost == 2);
+	duct_receiver_free(hasty.rx);
+	crowd_free(&hasty.crowd);
+}
+
 /* A loss that a hook's own send has told of already is not told again, as none. */
 TEST(overflow_log, does_not_tell_of_no_loss, 5)
 {
@@ -1439,6 +1464,22 @@ TEST(overflow, that_became_the_latest_only_needs_no_memory_for_an_empty_queue, 5
 	CHECK(sends(crowd.tx, 6, 9) && drops == 8 && largest == 0 && reads(rx, 9, 9));
 	duct_receiver_free(rx);
 	crowd_free(&crowd);
+}
+
+/* Without hooks there is nothing to drop, and the memory goes with the handles. */
+TEST(cut_off, of_the_last_forgets_what_is_kept_without_hooks, 5)
+{
+	duct_sender *tx;
+	duct_receiver *rx, *late = NULL;
+
+	CHECK_STATUS(duct_broadcast_open(&tx, &rx, sizeof(int), DUCT_SUBSCRIPTION(.overflow = DUCT_CUT_OFF, .capacity = 2),
+			 DUCT_OPTIONS(.replay = 3)),
+	    DUCT_OK);
+	CHECK(sends(tx, 1, 3) && duct_channel_is_closed(duct_sender_channel(tx)));
+	CHECK_STATUS(duct_sender_subscribe(tx, &late, NULL), DUCT_CLOSED);
+	CHECK(reads(rx, 1, 2) && then(rx, DUCT_CLOSED));
+	duct_receiver_free(rx);
+	duct_sender_free(tx);
 }
 
 /* When a send cuts off the last receiver of a pair, and so closes it, what was kept is dropped with what it lost. */

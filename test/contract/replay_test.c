@@ -1040,3 +1040,31 @@ TEST(replay, has_no_gap_where_messages_were_discarded, 5)
 	duct_receiver_free(rx);
 	crowd_free(&crowd);
 }
+
+static int overtaking_copy(void *to, const void *from, void *context)
+{
+	(void)context;
+	if (++discarding.calls == 1)
+		CHECK(sends(discarding.tx, 5, 5));
+	memcpy(to, from, sizeof(int));
+	return 0;
+}
+
+/* Who wants only the latest does not get the one that was kept after one that came while that was copied. */
+TEST(replay, is_too_late_for_who_wants_only_the_latest, 5)
+{
+	struct crowd crowd = crowd_new(DUCT_OPTIONS(.copy = overtaking_copy, .replay = 2));
+	duct_receiver *rx = crowd_join(&crowd, DUCT_DROP_OLDEST, 9), *clone;
+
+	discarding.channel = crowd.channel;
+	discarding.tx = crowd.tx;
+	discarding.calls = 1;
+	CHECK(sends(crowd.tx, 1, 4));
+	CHECK_STATUS(duct_receiver_set_overflow(rx, DUCT_LATEST_ONLY), DUCT_OK);
+	discarding.calls = 0;
+	CHECK_STATUS(duct_receiver_clone(rx, &clone), DUCT_OK);
+	CHECK(reads(clone, 5, 5) && then(clone, DUCT_EMPTY) && counts(clone, 1, 1, 0, 0));
+	duct_receiver_free(rx);
+	duct_receiver_free(clone);
+	crowd_free(&crowd);
+}

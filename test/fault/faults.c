@@ -13,8 +13,8 @@
 #include <stdlib.h>
 #include <time.h>
 
-static _Thread_local atomic_int *hold_yield, *hold_fault, *hold_unlock;
-static _Thread_local long calls, failing, unlocks_left;
+static _Thread_local atomic_int *hold_yield, *hold_fault, *hold_lock, *hold_unlock;
+static _Thread_local long calls, failing, locks_left, unlocks_left;
 static _Thread_local bool inside;
 static atomic_long blocks, mutexes, conditions, attributes, conditions_made;
 
@@ -61,6 +61,12 @@ void fault_hold_fault(atomic_int *hold)
 	hold_fault = hold;
 }
 
+void fault_hold_lock(atomic_int *hold, long n)
+{
+	hold_lock = hold;
+	locks_left = n;
+}
+
 void fault_hold_unlock(atomic_int *hold, long n)
 {
 	hold_unlock = hold;
@@ -69,7 +75,7 @@ void fault_hold_unlock(atomic_int *hold, long n)
 
 void fault_unhold(void)
 {
-	hold_yield = hold_fault = hold_unlock = NULL;
+	hold_yield = hold_fault = hold_lock = hold_unlock = NULL;
 }
 
 /* Stops here if there is a hold, and takes it away; true if there was. */
@@ -110,6 +116,7 @@ int __real_pthread_cond_destroy(pthread_cond_t *condition);
 int __real_pthread_condattr_init(pthread_condattr_t *attribute);
 int __real_pthread_condattr_destroy(pthread_condattr_t *attribute);
 int __real_pthread_condattr_setclock(pthread_condattr_t *attribute, clockid_t clock);
+int __real_pthread_mutex_lock(pthread_mutex_t *mutex);
 int __real_pthread_mutex_unlock(pthread_mutex_t *mutex);
 int __real_sched_yield(void) __attribute__((weak)); /* linked without this one, no thread is held */
 
@@ -124,6 +131,7 @@ int __wrap_pthread_cond_destroy(pthread_cond_t *condition);
 int __wrap_pthread_condattr_init(pthread_condattr_t *attribute);
 int __wrap_pthread_condattr_destroy(pthread_condattr_t *attribute);
 int __wrap_pthread_condattr_setclock(pthread_condattr_t *attribute, clockid_t clock);
+int __wrap_pthread_mutex_lock(pthread_mutex_t *mutex);
 int __wrap_pthread_mutex_unlock(pthread_mutex_t *mutex);
 int __wrap_sched_yield(void);
 
@@ -240,6 +248,13 @@ int __wrap_pthread_condattr_setclock(pthread_condattr_t *attribute, clockid_t cl
 int __wrap_sched_yield(void)
 {
 	return stop(&hold_yield) ? 0 : __real_sched_yield();
+}
+
+int __wrap_pthread_mutex_lock(pthread_mutex_t *mutex)
+{
+	if (hold_lock != NULL && --locks_left == 0)
+		(void)stop(&hold_lock);
+	return __real_pthread_mutex_lock(mutex);
 }
 
 int __wrap_pthread_mutex_unlock(pthread_mutex_t *mutex)

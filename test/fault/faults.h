@@ -3,7 +3,7 @@
  * SPDX-FileCopyrightText: The Duct authors
  *
  * Faults on request: the n-th allocation, or the n-th making of a mutex or condition variable, fails; and a thread is held
- * where it gives up the processor, lets go of a lock or meets its fault, in the middle of a call.
+ * where it gives up the processor, takes or lets go of a lock or meets its fault, in the middle of a call.
  *
  * The linker puts these functions in place of the C library's for every object of the program, the library's own included;
  * the C library's calls of itself are not touched.  Link with:
@@ -12,7 +12,7 @@
  *     -Wl,--wrap=pthread_mutex_init,--wrap=pthread_mutex_destroy
  *     -Wl,--wrap=pthread_cond_init,--wrap=pthread_cond_destroy
  *     -Wl,--wrap=pthread_condattr_init,--wrap=pthread_condattr_destroy,--wrap=pthread_condattr_setclock
- *     -Wl,--wrap=sched_yield,--wrap=pthread_mutex_unlock
+ *     -Wl,--wrap=sched_yield,--wrap=pthread_mutex_lock,--wrap=pthread_mutex_unlock
  *
  * against the static library, and with -DFORK_RUNNER: Criterion would see the faults too.
  */
@@ -44,12 +44,13 @@ long fault_end(void);
 enum { HOLD_SET, HOLD_HELD, HOLD_LET_GO };
 
 /*
- * The next sched_yield of this thread, the call that its next fault fails, or its n-th pthread_mutex_unlock, when that is done,
- * stops, says HELD, and goes on when another thread says LET_GO; fault_unhold takes the hold back if there was no such call.
+ * The next sched_yield of this thread, the call that its next fault fails, its n-th pthread_mutex_lock, before it has the lock,
+ * or its n-th pthread_mutex_unlock, when that is done, stops, says HELD, and goes on when another thread says LET_GO; fault_unhold takes the hold back if there was no such call.
  * Whoever is held is inside the library, and others can know it.
  */
 void fault_hold_yield(atomic_int *hold);
 void fault_hold_fault(atomic_int *hold);
+void fault_hold_lock(atomic_int *hold, long n);
 void fault_hold_unlock(atomic_int *hold, long n);
 void fault_unhold(void);
 

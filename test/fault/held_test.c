@@ -213,6 +213,40 @@ TEST(held_free, between_the_locks_of_a_send_to_a_broadcast, 10)
 	}
 }
 
+static void *try_and_be_held(void *argument)
+{
+	struct held *held = argument;
+
+	fault_hold_lock(&held->hold, 2); /* the channel's, and then that of the full queue */
+	held->status = duct_try_send(held->tx, &(int){ 9 });
+	fault_unhold();
+	return NULL;
+}
+
+/* A receive makes room between a sender's two looks: then it is not full, whatever the first look said. */
+TEST(held_look, sees_the_room_that_came, 10)
+{
+	struct held held = { .hold = HOLD_SET };
+	pthread_t thread;
+	int in = 0;
+
+	CHECK_STATUS(duct_broadcast_open(
+			 &held.tx, &held.rx, sizeof(int), DUCT_SUBSCRIPTION(.overflow = DUCT_BLOCK, .capacity = 2), NULL),
+	    DUCT_OK);
+	CHECK_STATUS(duct_send_many(held.tx, (int[]){ 7, 8 }, 2, NULL, 0, NULL), DUCT_OK);
+	thread = test_start(try_and_be_held, &held);
+	AWAIT(atomic_load(&held.hold) == HOLD_HELD);
+	CHECK_STATUS(duct_try_recv(held.rx, &in), DUCT_OK);
+	CHECK(in == 7);
+	atomic_store(&held.hold, HOLD_LET_GO);
+	test_join(thread);
+	CHECK_STATUS(held.status, DUCT_OK);
+	for (int n = 8; n <= 9; n++)
+		CHECK(duct_try_recv(held.rx, &in) == DUCT_OK && in == n);
+	duct_sender_free(held.tx);
+	duct_receiver_free(held.rx);
+}
+
 TEST(held_free, during_a_select, 10)
 {
 	check_free(held_select_fair, DUCT_CLOSED);
