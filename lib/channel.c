@@ -85,10 +85,7 @@ struct layout {
 	size_t fan, ring, name, name_size, total; /* offsets of the first three */
 };
 
-static size_t round_up(size_t size)
-{
-	return (size + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE;
-}
+_Static_assert(sizeof(duct_channel) % CACHE_LINE == 0 && sizeof(struct fan) % CACHE_LINE == 0, "the ring has to be aligned");
 
 static bool layout_memory(struct layout *layout, const struct channel_plan *plan, const char *name)
 {
@@ -97,8 +94,8 @@ static bool layout_memory(struct layout *layout, const struct channel_plan *plan
 	if (!ring_measure(plan->message_size, plan->capacity, &ring_size))
 		return false;
 	layout->name_size = name != NULL ? strlen(name) + 1 : 32;
-	layout->fan = round_up(sizeof(duct_channel));
-	layout->ring = layout->fan + (plan->is_broadcast ? round_up(sizeof(struct fan)) : 0);
+	layout->fan = sizeof(duct_channel);
+	layout->ring = layout->fan + (plan->is_broadcast ? sizeof(struct fan) : 0);
 	layout->name = layout->ring + ring_size;
 	layout->total = layout->name + layout->name_size;
 	return layout->total > layout->name_size;

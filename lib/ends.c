@@ -141,10 +141,12 @@ static bool subscription_is_valid(const duct_subscription *subscription, size_t 
 	return ring_measure(message_size, capacity_of(subscription), &ring_size);
 }
 
+_Static_assert(sizeof(struct member) % CACHE_LINE == 0, "the ring has to be aligned");
+
 /* One block of memory: the member, its ring, its name. */
 static duct_status member_new(duct_channel *channel, const duct_subscription *subscription, bool hidden, struct member **member)
 {
-	const size_t head = (sizeof **member + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE, capacity = capacity_of(subscription);
+	const size_t head = sizeof **member, capacity = capacity_of(subscription);
 	const size_t name_size = (subscription->name != NULL ? strlen(subscription->name) : strlen(channel->name) + 24) + 1;
 	size_t ring_size;
 	unsigned char *block;

@@ -546,12 +546,12 @@ static bool serve_line_locked(struct fan *fan, struct node **wakes)
 {
 	struct queue *gate = fan->gate;
 	struct node *sender;
-	bool locked, admits = true;
+	bool locked, served;
 
 	if (load_relaxed(&gate->take.waiting) == NULL)
 		return true;
 	locked = queue_lock_take_also(gate);
-	while (load_relaxed(&gate->take.waiting) != NULL && (admits = admits_locked(fan)) &&
+	while (load_relaxed(&gate->take.waiting) != NULL && admits_locked(fan) &&
 	       (sender = side_claim_first(&gate->take, wakes)) != NULL) {
 		const bool equipped = is_equipped(fan, sender->op);
 
@@ -559,9 +559,10 @@ static bool serve_line_locked(struct fan *fan, struct node **wakes)
 			publish_locked(fan, sender->op, 1, wakes);
 		wakes_add(wakes, sender, equipped ? DUCT_OK : TRAY_IS_SHORT);
 	}
+	served = load_relaxed(&gate->take.waiting) == NULL;
 	if (locked)
 		queue_unlock_take_also(gate);
-	return admits;
+	return served;
 }
 
 /* A scout was pinged. */

@@ -165,6 +165,51 @@ TEST(replay, of_no_bytes_is_a_message, 5)
 	duct_sender_free(tx);
 }
 
+/* Of a batch that is longer than what is kept, the last are. */
+TEST(replay, is_of_the_last_of_a_batch, 5)
+{
+	struct crowd crowd = crowd_new(DUCT_OPTIONS(.replay = 3));
+	duct_receiver *rx;
+
+	CHECK_STATUS(duct_send_many(crowd.tx, (int[]){ 1, 2, 3, 4, 5, 6, 7 }, 7, NULL, 0, NULL), DUCT_OK);
+	rx = crowd_join(&crowd, DUCT_DROP_OLDEST, 9);
+	CHECK(reads(rx, 5, 7) && then(rx, DUCT_EMPTY));
+	duct_receiver_free(rx);
+	crowd_free(&crowd);
+}
+
+static void *give_nothing_large(size_t size, void *context)
+{
+	(void)context;
+	return size < 1 << 20 ? malloc(size) : NULL;
+}
+
+static void take_back(void *memory, void *context)
+{
+	(void)context;
+	free(memory);
+}
+
+/* The longest that there can be is refused for want of memory, one longer for what it is; an anycast channel does not look. */
+TEST(replay, has_a_limit, 5)
+{
+	const duct_allocator allocator = { give_nothing_large, take_back, NULL };
+	duct_options options = DUCT_OPTIONS_INIT;
+	duct_channel *channel = NULL;
+
+	options.allocator = &allocator;
+	options.replay = UINT32_MAX;
+	CHECK_STATUS(duct_broadcast_new(&channel, 8, &options), DUCT_NOMEM);
+#if SIZE_MAX > UINT32_MAX
+	options.replay++;
+	CHECK_STATUS(duct_broadcast_new(&channel, 8, &options), DUCT_INVALID);
+#endif
+	CHECK(channel == NULL);
+	options.unheard = (duct_unheard)77;
+	CHECK_STATUS(duct_anycast_new(&channel, 8, 1, &options), DUCT_OK);
+	duct_channel_free(channel);
+}
+
 /* What is kept outlives the receivers, and messages that nobody heard are kept too. */
 TEST(replay, is_kept_while_nobody_is_there, 5)
 {

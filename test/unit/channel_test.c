@@ -577,3 +577,16 @@ TEST(discard, without_memory_loses_nothing, 5)
 	duct_sender_free(tx);
 	CHECK(pit.dropped == PIT_CAPACITY && shelf.held == 0);
 }
+
+/* What the log is told of a sender that waits differs by kind: a broadcast without receivers is not full. */
+TEST(channel_log, says_what_a_sender_waits_for, 5)
+{
+	duct_channel *anycast, *broadcast;
+
+	CHECK_STATUS(duct_anycast_new(&anycast, 8, 1, NULL), DUCT_OK);
+	CHECK_STATUS(duct_broadcast_new(&broadcast, 8, NULL), DUCT_OK);
+	CHECK(strstr(anycast->log.blocked, "full") != NULL && strstr(broadcast->log.blocked, "full") == NULL);
+	CHECK(strstr(broadcast->log.blocked, "receivers") != NULL);
+	duct_channel_free(anycast);
+	duct_channel_free(broadcast);
+}
