@@ -63,10 +63,15 @@ duct_status channel_new(duct_channel **channel, const struct channel_plan *plan)
 void channel_ref(duct_channel *channel);
 void channel_unref(duct_channel *channel);
 
-/* An operation that has to bring a tray: one on the gate of a broadcast with hooks, a send. */
+/* The gate of a broadcast with hooks: an operation on it, a send, has to bring a tray. */
+static inline bool wants_trays(const struct queue *queue)
+{
+	return queue->outlet != NULL && queue->outlet->has_hooks;
+}
+
 static inline bool needs_tray(const struct op *op)
 {
-	return op->queue->outlet != NULL && op->queue->outlet->has_hooks;
+	return wants_trays(op->queue);
 }
 
 /* Gives it one.  Hooks may free the end, whose channel the tray needs until its end. */

@@ -51,11 +51,10 @@ static struct census count_cases(const duct_case *cases, size_t count, bool obse
 		if (c->sender != NULL && c->receiver != NULL)
 			census.valid = false;
 		else if (is_live(c)) {
-			const struct op op = op_of(c, i);
-
 			census.live++;
-			census.hooked = census.hooked || needs_tray(&op);
-			if (c->message == NULL && !observe && op.queue->ring.size != 0)
+			if (c->sender != NULL && wants_trays(c->sender->end.queue))
+				census.hooked = true;
+			if (c->message == NULL && !observe && op_of(c, i).queue->ring.size != 0)
 				census.valid = false;
 		} else if (c->sender != NULL || c->receiver != NULL)
 			census.ended++;
