@@ -441,3 +441,63 @@ TEST(ring_step, goes_round, 5)
 				CHECK(ring_step(&ring, slot, steps) == (slot + steps) % ring.capacity);
 	}
 }
+
+/* ---- Room for several, and a message ahead of the others ------------------------------------------------------------ */
+
+enum { LARGEST = 5 };
+
+struct small {
+	struct ring ring;
+	struct cursor put, take;
+	_Alignas(CACHE_LINE) unsigned char memory[3 * LARGEST * 2 * sizeof(uint64_t)];
+};
+
+/* With so many messages of 8 bytes, 10 and so on, after so many that have come and gone. */
+static void small_init(struct small *small, size_t capacity, uint64_t gone, uint64_t queued)
+{
+	uint64_t message;
+
+	memset(small, 0, sizeof *small);
+	ring_init(&small->ring, sizeof message, capacity, small->memory);
+	for (uint64_t n = 0; n < gone; n++)
+		CHECK(ring_put(&small->ring, &small->put, &n) && ring_take(&small->ring, &small->take, &message));
+	for (uint64_t n = 10; n < 10 + queued; n++)
+		CHECK(ring_put(&small->ring, &small->put, &n));
+}
+
+/* There is room for as many as are missing, and never for more than the capacity, whatever lies behind the ring. */
+TEST(ring_has_room_for, as_many_as_are_missing, 5)
+{
+	for (size_t capacity = 1; capacity <= LARGEST; capacity++)
+		for (size_t gone = 0; gone <= capacity; gone++)
+			for (size_t queued = 0; queued <= capacity; queued++)
+				for (size_t count = 1; count <= 2 * capacity; count++) {
+					struct small small;
+
+					small_init(&small, capacity, gone, queued);
+					for (size_t slot = capacity; slot < 3 * capacity; slot++)
+						atomic_store(
+						    ring_word(&small.ring, slot), small.put.position + 2 * (count - 1));
+					CHECK(
+					    ring_has_room_for(&small.ring, &small.put, count) == (count <= capacity - queued));
+				}
+}
+
+/* A message put ahead is the next to be taken, as long as there was room. */
+TEST(ring_put_first, comes_before_the_others, 5)
+{
+	for (size_t capacity = 1; capacity <= LARGEST; capacity++)
+		for (size_t gone = 0; gone <= capacity; gone++)
+			for (size_t queued = 0; queued <= capacity; queued++) {
+				struct small small;
+				uint64_t message = 9, first = 10;
+
+				small_init(&small, capacity, gone, queued);
+				while (ring_put_first(&small.ring, &small.take, &message))
+					first = message--;
+				CHECK(first == 10 - (capacity - queued) && !ring_has_room(&small.ring, &small.put));
+				for (uint64_t n = first; n < 10 + queued; n++)
+					CHECK(ring_take(&small.ring, &small.take, &message) && message == n);
+				CHECK(!ring_take(&small.ring, &small.take, &message));
+			}
+}
