@@ -1051,20 +1051,25 @@ static int watchful_copy(void *to, const void *from, void *context)
 	return 0;
 }
 
-/* A thread that joins holds cancellation off while the replay is copied for it, and then no more. */
+/* A thread that joins holds cancellation off while the replay is copied for it, and then has it as it had before. */
 TEST(replay, is_copied_with_cancellation_held_off, 5)
 {
-	struct crowd crowd = crowd_new(DUCT_OPTIONS(.copy = watchful_copy, .replay = 2));
-	duct_receiver *rx;
-	int state;
+	static const int states[] = { PTHREAD_CANCEL_ENABLE, PTHREAD_CANCEL_DISABLE };
 
-	CHECK(sends(crowd.tx, 1, 2));
-	held_off = 0;
-	rx = crowd_join(&crowd, DUCT_DROP_OLDEST, 9);
-	CHECK(held_off == 2 && reads(rx, 1, 2));
-	CHECK(pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, &state) == 0 && state == PTHREAD_CANCEL_ENABLE);
-	duct_receiver_free(rx);
-	crowd_free(&crowd);
+	for (size_t s = 0; s < ARRAY_LEN(states); s++) {
+		struct crowd crowd = crowd_new(DUCT_OPTIONS(.copy = watchful_copy, .replay = 2));
+		duct_receiver *rx;
+		int state;
+
+		CHECK(sends(crowd.tx, 1, 2));
+		held_off = 0;
+		CHECK(pthread_setcancelstate(states[s], NULL) == 0);
+		rx = crowd_join(&crowd, DUCT_DROP_OLDEST, 9);
+		CHECK(pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, &state) == 0 && state == states[s]);
+		CHECK(held_off == 2 && reads(rx, 1, 2));
+		duct_receiver_free(rx);
+		crowd_free(&crowd);
+	}
 }
 
 /* A discard in the middle of a join that copies the replay: what is older goes with what was newer. */
