@@ -193,7 +193,7 @@ $(EXPLORER): test/schedule/build.sh $(wildcard test/schedule/*.[ch] lib/*.[ch] i
 
 BROADCASTS = $(BUILD)/schedule/broadcasts
 
-$(BROADCASTS): $(EXPLORER)
+$(BROADCASTS): $(EXPLORER) ;
 
 # The same with all that a wait does before it sleeps: long pauses, yields, and what is learned about them.
 SPINNER = $(BUILD)/schedule-spin/programs
@@ -203,7 +203,7 @@ $(SPINNER): test/schedule/build.sh $(wildcard test/schedule/*.[ch] lib/*.[ch] in
 
 SPINNER_BROADCASTS = $(BUILD)/schedule-spin/broadcasts
 
-$(SPINNER_BROADCASTS): $(SPINNER)
+$(SPINNER_BROADCASTS): $(SPINNER) ;
 
 check-schedule: $(EXPLORER) $(BROADCASTS)
 	$(EXPLORER) random-listed 400 1
