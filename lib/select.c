@@ -75,6 +75,7 @@ static bool begin_trays(struct wait *wait, struct tray **trays)
 		return true;
 	if (count > SIZE_MAX / sizeof **trays || (*trays = memory_new(NULL, count * sizeof **trays)) == NULL)
 		return false;
+	wait->hooked = true;
 	for (uint32_t i = 0; i < wait->cases; i++)
 		if (needs_tray(&wait->ops[i]))
 			tray_begin(*trays + --count, &wait->ops[i]);

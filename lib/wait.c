@@ -24,6 +24,7 @@ duct_status wait_init(struct wait *wait, size_t cases, duct_cancel *cancel)
 	wait->cases = (uint32_t)cases;
 	wait->count = (uint32_t)count;
 	wait->done = 0;
+	wait->hooked = false;
 	wait->block = NULL;
 	wait->ops = wait->inline_ops;
 	wait->nodes = wait->inline_nodes;
@@ -302,15 +303,6 @@ static struct wait_rules with_token(struct wait_rules rules)
 	return rules;
 }
 
-/* Hooks are called for these, which may free what the others refer to. */
-static bool has_trays(const struct wait *wait)
-{
-	for (uint32_t i = 0; i < wait->cases; i++)
-		if (wait->ops[i].tray != NULL)
-			return true;
-	return false;
-}
-
 /* Keeps the ends of all operations, the token's too, while others may free their handles. */
 static void pin_ends(const struct wait *wait)
 {
@@ -330,7 +322,7 @@ duct_status wait_any(struct wait *wait, const struct wait_rules *caller, const s
 	duct_status status = DUCT_EMPTY;
 	struct patience patience = { 0 };
 
-	if (rules.deadline <= DEADLINE_NOW && !has_trays(wait))
+	if (rules.deadline <= DEADLINE_NOW && !wait->hooked)
 		return wait_locked(wait, &rules, tour, &patience);
 	pin_ends(wait);
 	while (wait_looks(&rules, wait->cases) && is_pending(status) && !deadline_passed(rules.deadline) &&

@@ -80,6 +80,7 @@ struct wait {
 	uint32_t cases;  /* the caller's operations; behind them come those of its cancel token */
 	uint32_t count;
 	uint32_t done; /* which one was */
+	bool hooked;   /* operations have trays: hooks are called, which may free what other operations refer to */
 	void *block;   /* what had to be allocated, or NULL */
 	struct op inline_ops[WAIT_OPS_INLINE];
 	struct node inline_nodes[WAIT_OPS_INLINE];
