@@ -59,14 +59,14 @@ static inline bool is_broadcast(const duct_sender *sender)
 
 /* ---- To a broadcast, whose fast path always fails -------------------------------------------------------------- */
 
-static NOINLINE duct_status try_with_tray(struct op *op)
+static NOINLINE duct_status try_with_tray(struct op op)
 {
 	struct tray tray;
 	duct_status status;
 
-	tray_begin(&tray, op);
-	status = queue_try(op);
-	tray_finish(op);
+	tray_begin(&tray, &op);
+	status = queue_try(&op);
+	tray_finish(&op);
 	return status;
 }
 
@@ -140,7 +140,7 @@ duct_status duct_try_send(duct_sender *sender, const void *message)
 		return DUCT_INVALID;
 	op = send_op(sender, message);
 	full_fence(); /* in order with what the thread did on other channels */
-	return unlikely(needs_tray(&op)) ? try_with_tray(&op) : queue_try(&op);
+	return unlikely(needs_tray(&op)) ? try_with_tray(op) : queue_try(&op);
 }
 
 duct_status duct_send_until(duct_sender *sender, const void *message, duct_time deadline, duct_cancel *cancel)
