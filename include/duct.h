@@ -226,6 +226,16 @@ DUCT_API DUCT_MUST_CHECK duct_status duct_anycast_new(duct_channel **channel, si
 DUCT_API DUCT_MUST_CHECK duct_status duct_anycast_open(duct_sender **sender, duct_receiver **receiver, size_t message_size,
     size_t capacity, const duct_options *options);
 
+/* ---- One-shot channels ----------------------------------------------------------------------------------------- */
+
+/*
+ * Makes a channel for one message, with one sender and one receiver.  The send closes the channel: that message is received
+ * once, by whoever waits already or comes later; then receivers read DUCT_CLOSED, and so do further sends, at once.  A sender
+ * that is freed unused closes it too.  A send never waits.  All else is as of duct_anycast_open.
+ */
+DUCT_API DUCT_MUST_CHECK duct_status duct_oneshot_open(duct_sender **sender, duct_receiver **receiver, size_t message_size,
+    const duct_options *options);
+
 /* ---- Broadcast channels ---------------------------------------------------------------------------------------- */
 
 /*
@@ -762,6 +772,223 @@ DUCT_API duct_status duct_cache_clear(duct_cache *cache);
 DUCT_API DUCT_MUST_CHECK duct_status duct_cache_next(duct_cache *cache, uint64_t *cursor, void *message);
 DUCT_API DUCT_MUST_CHECK duct_status duct_cache_snapshot(duct_cache *cache, void *messages, size_t most, size_t *count);
 
+/* ---- Receivers of sources -------------------------------------------------------------------------------------- */
+
+/*
+ * Not every receiver is a channel's.  Those made by the functions from here to the watcher's are of type duct_receiver too,
+ * and go wherever one goes: duct_recv and its forms, batches, waits, select, merges, caches, DUCT_FOR_EACH.  Nothing is taken
+ * from what is behind them before somebody asks, so stopping one loses nothing, and no threads run behind them.
+ *
+ *   - duct_receiver_clone makes one more handle of the same receiver, as for a channel: with the last it is closed and freed.
+ *   - duct_receiver_close ends it: what it holds can still be received, then it reads DUCT_CLOSED.
+ *   - duct_receiver_len is how many messages there are for it at most; it has no channel (NULL), no statistics and no overflow
+ *     (DUCT_UNSUPPORTED); its name is what it was given or made from its kind and a number.
+ *   - Their memory comes from malloc; so does that of a receive with more than 16 receivers behind it or, through functions,
+ *     of messages over 256 bytes.  Without it such a receive returns DUCT_NOMEM and takes nothing.
+ *
+ * Functions that are given to them (of maps and filters, or a timer's next) run on the thread that receives or waits, with no
+ * lock held but that of a cache that takes from there, and must return.  Several threads that receive from one receiver run
+ * them at once.
+ */
+
+/* ---- Events and never ------------------------------------------------------------------------------------------ */
+
+/*
+ * Makes an event: a receiver of one message of no bytes, for others to set.  Setting it again before it was received changes
+ * nothing; receiving it resets it.  Any thread may set it, by the same handle or a clone.  name is copied and may be NULL.
+ *
+ * duct_event_new returns DUCT_OK, DUCT_INVALID (event is NULL) or DUCT_NOMEM; duct_event_set DUCT_OK, DUCT_CLOSED (it was
+ * closed; what was set before that is still received), DUCT_INVALID (NULL) or DUCT_UNSUPPORTED (not an event).
+ * duct_event_is_set: it is set now, and not yet received.
+ */
+DUCT_API DUCT_MUST_CHECK duct_status duct_event_new(duct_receiver **event, const char *name);
+DUCT_API duct_status duct_event_set(duct_receiver *event);
+DUCT_API bool duct_event_is_set(const duct_receiver *event);
+
+/*
+ * Makes a receiver that never has a message, for the place of one that there is none for; also where a case is to end a wait
+ * by being closed, or a merge is not to end with its last source.  (A case of a select whose ends are both NULL is never
+ * ready either.)  Returns DUCT_OK, DUCT_INVALID (never is NULL, a size that overflows) or DUCT_NOMEM.
+ */
+DUCT_API DUCT_MUST_CHECK duct_status duct_never_new(duct_receiver **never, size_t message_size);
+
+/* ---- Timers ---------------------------------------------------------------------------------------------------- */
+
+/*
+ * A clock that is set by hand, so that programs can test what their timers do without sleeping: a timer that is given one
+ * goes by it.  It begins at now and only goes forward, when it is told to; threads that wait for its timers then wake at
+ * once.  Deadlines stay with CLOCK_MONOTONIC.  A timer keeps its clock: the handle may be freed.
+ *
+ * duct_clock_new returns DUCT_OK, DUCT_INVALID (clock is NULL, now negative) or DUCT_NOMEM.  duct_clock_advance returns
+ * DUCT_OK or DUCT_INVALID (clock is NULL, a negative duration); it saturates.  duct_clock_now of NULL is duct_now.
+ */
+typedef struct duct_clock duct_clock;
+
+DUCT_API DUCT_MUST_CHECK duct_status duct_clock_new(duct_clock **clock, duct_time now);
+DUCT_API duct_status duct_clock_advance(duct_clock *clock, int64_t nanoseconds);
+DUCT_API duct_time duct_clock_now(const duct_clock *clock);
+DUCT_API void duct_clock_free(duct_clock *clock);
+
+/* When a timer ticks after a tick that was received late: `late` after it was due. */
+typedef enum duct_missed {
+	DUCT_TRIGGER_ALL = 0, /* an interval after it was due: every missed tick comes, one right after the other */
+	DUCT_SKIP_AND_RESYNC, /* the first time to come that is a number of intervals after it was due: missed ticks do not come */
+	DUCT_SKIP_AND_DRIFT /* an interval from now, if late is over the tolerance; else an interval after it was due */
+} duct_missed;
+
+/* What a timer can be given when it is made; NULL is all zeros.  It is copied, and so is the name. */
+typedef struct duct_timer_options {
+	size_t size;      /* sizeof(duct_timer_options): DUCT_TIMER and DUCT_TIMER_OPTIONS_INIT set it */
+	const char *name; /* NULL: made from a number */
+	duct_missed missed;
+	int64_t tolerance; /* nanoseconds, of DUCT_SKIP_AND_DRIFT */
+
+	/* The caller's own rule instead of missed: when to tick next after a tick that was due at scheduled and found at now.  What
+	 * is not after scheduled counts as one nanosecond after it. */
+	duct_time (*next)(duct_time now, duct_time scheduled, int64_t interval, void *context);
+	void *context;
+
+	duct_time start_at;  /* an absolute time, past or to come, to start at instead of now; 0: now */
+	int64_t start_delay; /* nanoseconds, between the start and when the first interval begins */
+	bool tick_at_start;  /* the first tick is not an interval later, but when the first interval begins */
+	bool tick_now;       /* there is one tick more, at once, whenever the others begin */
+	bool start_later;    /* starts when it is first received from or waited for; without any of the four above */
+	duct_clock *clock;   /* NULL: CLOCK_MONOTONIC */
+} duct_timer_options;
+
+#define DUCT_TIMER_OPTIONS_INIT \
+	{ sizeof(duct_timer_options), NULL, DUCT_TRIGGER_ALL, 0, NULL, NULL, 0, 0, false, false, false, NULL }
+
+/* Options written in place (C only): duct_timer_new(&tick, second, DUCT_TIMER(.missed = DUCT_SKIP_AND_RESYNC)) */
+#define DUCT_TIMER(...) (&(duct_timer_options){ .size = sizeof(duct_timer_options), __VA_ARGS__ })
+
+/* A tick that comes when nothing has happened for so long: to be reset when something does. */
+#define DUCT_TIMER_TIMEOUT DUCT_TIMER(.missed = DUCT_SKIP_AND_DRIFT)
+
+/*
+ * Makes a timer: a receiver of messages of type int64_t, the nanoseconds from when a tick was due to when it was found due,
+ * by a thread that received, waited or tried.  A wait wakes when the tick is due.  One tick at most is kept for who comes
+ * later; all arithmetic is exact.  Time is read only while somebody waits or tries: no thread and no file descriptor stands
+ * behind a timer.
+ *
+ * duct_timer_at ticks once, at that time, and duct_timer_after once, so long from now (at once, if that is negative); then
+ * they read DUCT_CLOSED.  They have no use for the options but name and clock.
+ *
+ * Return DUCT_OK; DUCT_INVALID (timer is NULL, interval under 1, a negative time, options of an unknown size, an unknown
+ * missed, a negative tolerance or start_delay, start_later together with start_at, start_delay, tick_at_start or tick_now);
+ * DUCT_NOMEM.  *timer is written on DUCT_OK only.
+ */
+DUCT_API DUCT_MUST_CHECK duct_status duct_timer_new(duct_receiver **timer, int64_t interval, const duct_timer_options *options);
+DUCT_API DUCT_MUST_CHECK duct_status duct_timer_at(duct_receiver **timer, duct_time at, const duct_timer_options *options);
+DUCT_API DUCT_MUST_CHECK duct_status duct_timer_after(duct_receiver **timer, int64_t delay, const duct_timer_options *options);
+
+/*
+ * Starts the timer anew, from now, also after it was closed or has ticked its once: with that interval (0: the one that it
+ * has) and that start_delay and tick_at_start.  A tick that nobody received is thrown away.  Threads that wait for it go on
+ * waiting for the new time.  (duct_receiver_close stops a timer: a tick that somebody saw but nobody received is still
+ * received, and threads that wait return DUCT_CLOSED at once.)
+ *
+ * Returns DUCT_OK; DUCT_INVALID (timer is NULL, a negative duration, interval 0 for a timer that ticks once);
+ * DUCT_UNSUPPORTED (not a timer).
+ */
+DUCT_API duct_status duct_timer_reset(duct_receiver *timer, int64_t interval, int64_t start_delay, bool tick_at_start);
+
+/* It has started, and neither been closed nor ticked its once; its interval, 0 if it ticks once.  false and 0 for others. */
+DUCT_API bool duct_timer_is_running(const duct_receiver *timer);
+DUCT_API int64_t duct_timer_interval(const duct_receiver *timer);
+DUCT_API duct_missed duct_timer_missed(const duct_receiver *timer);
+
+/* ---- Receivers made of receivers ------------------------------------------------------------------------------- */
+
+/*
+ * What a merge, map or filter can be given when it is made; NULL is all zeros.  It is copied, and so is the name.
+ *
+ * It takes its sources, the receivers that it is made of, over: it frees each of them when that has ended or when it is freed
+ * itself, and closes them when it is closed.  What they still have then can be received, as from any closed receiver.  With
+ * borrow they stay the caller's, open and with all that was not received from them, and may be received from by others too;
+ * one that the caller frees has ended.
+ *
+ * The hooks are for messages that a source does not have, of a map, a filter-map or a tagged merge: as those of a channel.
+ * All others are treated as those of the (first) source are, when it is made.
+ */
+typedef struct duct_combine_options {
+	size_t size;      /* sizeof(duct_combine_options): DUCT_COMBINE and DUCT_COMBINE_OPTIONS_INIT set it */
+	const char *name; /* NULL: made from its kind and a number */
+	bool borrow;      /* the sources stay the caller's */
+	void (*drop)(void *message, void *context);
+	int (*copy)(void *to, const void *from, void *context);
+	void *context; /* passed to drop and copy */
+} duct_combine_options;
+
+#define DUCT_COMBINE_OPTIONS_INIT { sizeof(duct_combine_options), NULL, false, NULL, NULL, NULL }
+#define DUCT_COMBINE(...) (&(duct_combine_options){ .size = sizeof(duct_combine_options), __VA_ARGS__ })
+
+/*
+ * Merges receivers: each message of any of the sources, in the order of its source.  Sources that have messages take
+ * turns.  A source that has ended is left out; the merge has ended (DUCT_CLOSED) when the last one has.  DUCT_LAGGED
+ * of a source is told by the merge, and duct_receiver_lag of it then.
+ *
+ * A tagged merge writes ahead of each message, at offset 0, the number of its source, a size_t: 0, 1, 2 ... in the order in
+ * which they were given and added.  Its messages have that size, with the source's at that offset:
+ * struct tagged { size_t source; struct job job; } and sizeof(struct tagged), offsetof(struct tagged, job).
+ *
+ * Return DUCT_OK; DUCT_INVALID (a NULL, no sources, one twice, messages of different sizes, an offset or size too small,
+ * options of an unknown size); DUCT_NOMEM.  *merged is written on DUCT_OK only; else all sources are still the caller's.
+ */
+DUCT_API DUCT_MUST_CHECK duct_status duct_merge_new(
+    duct_receiver **merged, duct_receiver *const *sources, size_t count, const duct_combine_options *options);
+DUCT_API DUCT_MUST_CHECK duct_status duct_merge_tagged_new(duct_receiver **merged, duct_receiver *const *sources, size_t count,
+    size_t size, size_t offset, const duct_combine_options *options);
+
+/*
+ * Adds a source to a merge; *number, unless number is NULL, is its number.  Threads that wait for the merge wait for it too.
+ * Removes one: *source is the caller's again (a borrowed one always was).  A merge from which all sources were removed waits
+ * for new ones.
+ *
+ * Return DUCT_OK; DUCT_CLOSED (add: the merge was closed or has ended; remove: that source has ended, or never was);
+ * DUCT_INVALID (a NULL, a message of another size, a source of it already, the merge is itself among what it is made of);
+ * DUCT_UNSUPPORTED (not a merge); DUCT_NOMEM.  After any status but DUCT_OK nothing has changed.
+ */
+DUCT_API DUCT_MUST_CHECK duct_status duct_merge_add(duct_receiver *merged, duct_receiver *source, bool borrow, size_t *number);
+DUCT_API DUCT_MUST_CHECK duct_status duct_merge_remove(duct_receiver *merged, size_t number, duct_receiver **source);
+
+/*
+ * Receivers that make something of each message of one source, with a function of the caller's.
+ *
+ *   map            each message becomes another one, of size bytes: the function owns *from, and makes *to
+ *   filter         keeps those for which the function says true; the others are dropped, through the drop hook
+ *   filter_map     makes another one where the function says true; else *from is dropped, and *to must need no drop
+ *   take_while     keeps those ahead of the first one for which it says false; that one is dropped, and the receiver has ended
+ *   drop_while     keeps those from the first one on for which it says false
+ *   with_previous  keeps those for which it says true of them and the one ahead, kept or not; for the first keep_first decides.
+ *                  That takes a copy of each message, by the copy hook.  If it fails, or there is no memory for it (which one
+ *                  receiving thread never needs), the next message counts as a first one
+ *
+ * They end when their source has, with the same status.  A thread that only waits (duct_receiver_wait, DUCT_READY) for one
+ * that may leave messages out has to take them from the source to know: the one that passes is kept for the next receive, and
+ * dropped if there is none until it is freed.
+ *
+ * Return DUCT_OK; DUCT_INVALID (a NULL, a size that overflows, options of an unknown size); DUCT_NOMEM.  The new receiver is
+ * written on DUCT_OK only; else the source is still the caller's.
+ */
+typedef void (*duct_map)(void *to, void *from, void *context);
+typedef bool (*duct_filter)(const void *message, void *context);
+typedef bool (*duct_filter_map)(void *to, void *from, void *context);
+typedef bool (*duct_compare)(const void *previous, const void *message, void *context);
+
+DUCT_API DUCT_MUST_CHECK duct_status duct_map_new(duct_receiver **mapped, duct_receiver *source, size_t size, duct_map map,
+    void *context, const duct_combine_options *options);
+DUCT_API DUCT_MUST_CHECK duct_status duct_filter_new(
+    duct_receiver **filtered, duct_receiver *source, duct_filter keep, void *context, const duct_combine_options *options);
+DUCT_API DUCT_MUST_CHECK duct_status duct_filter_map_new(duct_receiver **mapped, duct_receiver *source, size_t size,
+    duct_filter_map map, void *context, const duct_combine_options *options);
+DUCT_API DUCT_MUST_CHECK duct_status duct_take_while_new(
+    duct_receiver **taken, duct_receiver *source, duct_filter keep, void *context, const duct_combine_options *options);
+DUCT_API DUCT_MUST_CHECK duct_status duct_drop_while_new(
+    duct_receiver **rest, duct_receiver *source, duct_filter drop, void *context, const duct_combine_options *options);
+DUCT_API DUCT_MUST_CHECK duct_status duct_with_previous_new(duct_receiver **filtered, duct_receiver *source, duct_compare keep,
+    void *context, bool keep_first, const duct_combine_options *options);
+
 /* ---- Handles that free themselves ------------------------------------------------------------------------------ */
 
 /*
@@ -776,6 +1003,7 @@ DUCT_API DUCT_MUST_CHECK duct_status duct_cache_snapshot(duct_cache *cache, void
 #define DUCT_AUTO_LATEST __attribute__((cleanup(duct_auto_latest_free_)))
 #define DUCT_AUTO_PEEKABLE __attribute__((cleanup(duct_auto_peekable_free_)))
 #define DUCT_AUTO_CACHE __attribute__((cleanup(duct_auto_cache_free_)))
+#define DUCT_AUTO_CLOCK __attribute__((cleanup(duct_auto_clock_free_)))
 
 DUCT_UNUSED static inline void duct_auto_channel_free_(duct_channel **channel)
 {
@@ -815,6 +1043,11 @@ DUCT_UNUSED static inline void duct_auto_peekable_free_(duct_peekable **peekable
 DUCT_UNUSED static inline void duct_auto_cache_free_(duct_cache **cache)
 {
 	duct_cache_free(*cache);
+}
+
+DUCT_UNUSED static inline void duct_auto_clock_free_(duct_clock **clock)
+{
+	duct_clock_free(*clock);
 }
 #endif
 

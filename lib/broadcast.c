@@ -5,6 +5,7 @@
  * Broadcast channels: a fan behind the channel's queue.
  */
 #include "ends.h"
+#include "source.h"
 #include "wait.h"
 
 static duct_status broadcast_new(duct_channel **channel, size_t message_size, const duct_options *options, bool closes_itself)
@@ -120,6 +121,8 @@ duct_status duct_receiver_stats(const duct_receiver *receiver, duct_stats *stats
 
 uint64_t duct_receiver_lag(const duct_receiver *receiver)
 {
+	if (receiver != NULL && receiver->end.source != NULL)
+		return atomic_load(&receiver->end.source->lag);
 	return receiver != NULL && member_of(receiver) != NULL ? atomic_load(&member_of(receiver)->lag) : 0;
 }
 

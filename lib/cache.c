@@ -11,6 +11,7 @@
 #include "cache.h"
 
 #include "memory.h"
+#include "resolve.h"
 #include "sync.h"
 
 #define SLOTS_AT_FIRST 16
@@ -25,7 +26,7 @@ struct entry {
 struct duct_cache {
 	pthread_mutex_t lock;
 	duct_receiver *receiver;   /* [I] owned */
-	const struct hooks *hooks; /* [I] of the receiver's channel */
+	const struct hooks *hooks; /* [I] of the receiver's channel or source */
 	duct_key key;              /* [I] */
 	void *context;             /* [I] of key */
 	struct entry **slots;      /* of the table: a power of two */
@@ -249,13 +250,16 @@ static duct_status take_in(duct_cache *cache, bool *more)
 	return DUCT_OK;
 }
 
-/* Takes in what the receiver has, as far as that was there when it began.  At capacity 0 nobody knows but by trying. */
+/* Takes in what the receiver has, as far as that was there when it began.  At capacity 0, and of a
+ * source, nobody knows but by trying. */
 static duct_status catch_up(duct_cache *cache)
 {
-	size_t left = duct_receiver_capacity(cache->receiver) != 0 ? duct_receiver_len(cache->receiver) : 1;
+	size_t left = duct_receiver_len(cache->receiver);
 	duct_status status = DUCT_OK;
 	bool more = true;
 
+	if (left == 0 && (duct_receiver_capacity(cache->receiver) == 0 || cache->receiver->end.source != NULL))
+		left = 1;
 	for (; left > 0 && more && status == DUCT_OK; left--)
 		status = take_in(cache, &more);
 	return status;
@@ -540,7 +544,7 @@ duct_status duct_cache_new(duct_cache **cache, duct_receiver *receiver, duct_key
 	if ((made = memory_new(NULL, sizeof *made)) == NULL)
 		return DUCT_NOMEM;
 	*made = (duct_cache){ .receiver = receiver,
-		.hooks = &receiver->end.channel->hooks,
+		.hooks = end_hooks(&receiver->end),
 		.key = key,
 		.context = context,
 		.slots = table_new(SLOTS_AT_FIRST),

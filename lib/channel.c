@@ -123,6 +123,7 @@ duct_status channel_new(duct_channel **channel, const struct channel_plan *plan)
 	}
 	made->kind = plan->kind;
 	made->closes_itself = plan->closes_itself;
+	made->once = plan->once;
 	made->name = (char *)block + layout.name;
 	channel_write_name((char *)block + layout.name, layout.name_size, given->name, plan->kind, made->queue.id);
 	set_options(made, plan, given);

@@ -33,6 +33,7 @@ struct duct_channel {
 	_Atomic size_t receivers;    /* [b] open ones */
 	bool was_received;           /* [b] there was a receiver once */
 	bool closes_itself;          /* [I] with its last receiver too */
+	bool once;                   /* [I] with its first message */
 	const char *kind;            /* [I] "anycast" */
 	const char *name;            /* [I] */
 	struct fan *fan;             /* [I] NULL: anycast */
@@ -54,7 +55,7 @@ struct channel_plan {
 	const char *kind;
 	size_t message_size, capacity;
 	const duct_options *options;
-	bool is_broadcast, closes_itself;
+	bool is_broadcast, closes_itself, once;
 };
 
 /* Makes a channel with one handle and no ends; the statuses are duct_anycast_new's. */

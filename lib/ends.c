@@ -7,6 +7,7 @@
 #include "ends.h"
 
 #include "memory.h"
+#include "resolve.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -67,6 +68,8 @@ static duct_status end_new(duct_channel *channel, const struct end *from, bool i
 	end_init(end, &channel->queue, channel, destroy_end);
 	if (is_send && channel->hooks.log != NULL && (channel->queue.ring.capacity != 0 || channel->fan != NULL))
 		end->log = &channel->log;
+	if (is_send && channel->once)
+		atomic_init(&end->flags, END_ONCE);
 	channel_ref(channel); /* before the new end can be seen to exist */
 	status = open_end(channel, from, is_send);
 	if (status == DUCT_OK)
@@ -313,6 +316,11 @@ duct_status duct_receiver_clone(duct_receiver *receiver, duct_receiver **clone)
 {
 	if (receiver == NULL || clone == NULL)
 		return DUCT_INVALID;
+	if (source_of(receiver) != NULL) {
+		source_ref(source_of(receiver));
+		*clone = receiver;
+		return DUCT_OK;
+	}
 	if (member_of(receiver) != NULL)
 		return clone_member(member_of(receiver), clone);
 	return receiver_make(receiver->end.channel, &receiver->end, clone);
@@ -330,7 +338,9 @@ void duct_receiver_close(duct_receiver *receiver)
 {
 	if (receiver == NULL)
 		return;
-	if (member_of(receiver) != NULL)
+	if (source_of(receiver) != NULL)
+		source_close(source_of(receiver));
+	else if (member_of(receiver) != NULL)
 		(void)member_close(member_of(receiver), DUCT_CLOSED);
 	else
 		end_close(&receiver->end, false);
@@ -348,7 +358,8 @@ void duct_receiver_free(duct_receiver *receiver)
 {
 	if (receiver == NULL)
 		return;
-	duct_receiver_close(receiver);
+	if (source_of(receiver) == NULL || source_unref(source_of(receiver)))
+		duct_receiver_close(receiver);
 	end_unpin(&receiver->end);
 }
 
@@ -363,6 +374,8 @@ bool duct_receiver_is_closed(const duct_receiver *receiver)
 {
 	if (receiver == NULL)
 		return true;
+	if (source_of(receiver) != NULL)
+		return source_is_closed(source_of(receiver));
 	if (member_of(receiver) != NULL)
 		return load_acquire(&member_of(receiver)->left);
 	return (load_acquire(&receiver->end.flags) & END_CLOSED) != 0;
@@ -380,7 +393,11 @@ duct_channel *duct_receiver_channel(const duct_receiver *receiver)
 
 size_t duct_receiver_len(const duct_receiver *receiver)
 {
-	return receiver != NULL ? queue_backlog(receiver->end.queue).len : 0;
+	if (receiver == NULL)
+		return 0;
+	if (source_of(receiver) != NULL)
+		return resolve_len((duct_receiver *)(uintptr_t)receiver);
+	return queue_backlog(receiver->end.queue).len;
 }
 
 size_t duct_receiver_capacity(const duct_receiver *receiver)
@@ -392,7 +409,17 @@ const char *duct_receiver_name(const duct_receiver *receiver)
 {
 	if (receiver == NULL)
 		return "";
+	if (source_of(receiver) != NULL)
+		return source_of(receiver)->name;
 	return member_of(receiver) != NULL ? member_of(receiver)->name : receiver->end.channel->name;
+}
+
+static int describe_source(const duct_receiver *receiver, char *buffer, size_t size)
+{
+	const struct source *source = source_of(receiver);
+
+	return snprintf(buffer, size, "%s %s: %zu messages of %zu bytes, %s", source->kind->name, source->name,
+	    duct_receiver_len(receiver), source->hooks.size, source_is_closed(source) ? "closed" : "open");
 }
 
 size_t duct_receiver_describe(const duct_receiver *receiver, char *buffer, size_t size)
@@ -404,6 +431,10 @@ size_t duct_receiver_describe(const duct_receiver *receiver, char *buffer, size_
 		size = 0;
 	if (receiver == NULL)
 		return (size_t)snprintf(buffer, size, "%s", "");
+	if (source_of(receiver) != NULL) {
+		length = describe_source(receiver, buffer, size);
+		return length > 0 ? (size_t)length : 0;
+	}
 	if (duct_receiver_is_cut_off(receiver))
 		state = "cut off";
 	else if (duct_receiver_is_closed(receiver))

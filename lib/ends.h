@@ -12,10 +12,12 @@
 
 #include "channel.h"
 
-/* The member behind a receiver; NULL: an anycast receiver. */
+/* The member behind a receiver; NULL: an anycast receiver, or one of a source. */
 static inline struct member *member_of(const duct_receiver *receiver)
 {
-	return receiver->end.channel->fan != NULL ? (struct member *)(uintptr_t)receiver : NULL;
+	const struct duct_channel *channel = receiver->end.channel;
+
+	return channel != NULL && channel->fan != NULL ? (struct member *)(uintptr_t)receiver : NULL;
 }
 
 /*

@@ -76,6 +76,8 @@ duct_status duct_receiver_into_peekable(duct_receiver *receiver, duct_peekable *
 
 	if (receiver == NULL || peekable == NULL)
 		return DUCT_INVALID;
+	if (receiver->end.channel == NULL)
+		return DUCT_UNSUPPORTED;
 	end_pin(&receiver->end);
 	status = duct_peekable_new(receiver->end.channel, &made);
 	if (status == DUCT_OK && !member_close(member_of(receiver), DUCT_INVALIDATED)) {

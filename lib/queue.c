@@ -81,6 +81,7 @@ void end_init(struct end *end, struct queue *queue, struct duct_channel *channel
 	end->destroy = destroy;
 	end->channel = channel;
 	end->log = NULL;
+	end->source = NULL;
 	atomic_init(&end->references, 1);
 	atomic_init(&end->flags, 0);
 }
@@ -211,28 +212,52 @@ void side_stop_waits(struct side *side, const struct end *end, duct_status statu
 /* Why a put cannot even be tried: DUCT_OK if it can. */
 static duct_status put_refusal(const struct end *end)
 {
-	if (load_relaxed(&end->flags))
+	if (load_relaxed(&end->flags) & END_CLOSED)
 		return DUCT_CLOSED;
 	return (duct_status)load_relaxed(&end->queue->put.at.ended);
+}
+
+/* To the first waiting receiver, or into the ring. */
+static duct_status put_into_locked(struct queue *queue, const void *message, struct node **wakes)
+{
+	struct node *receiver = side_claim_first(&queue->put, wakes);
+
+	if (receiver == NULL)
+		return ring_put(&queue->ring, &queue->put.at, message) ? DUCT_OK : DUCT_FULL;
+	assert(queue->ring.capacity == 0 || ring_has_room(&queue->ring, &queue->put.at));
+	ring_copy(&queue->ring, receiver->message, message);
+	wakes_add(wakes, receiver, DUCT_OK);
+	return DUCT_OK;
+}
+
+/* A message and the end behind it, in one step for all others: with both locks. */
+static duct_status put_last_locked(struct queue *queue, const void *message, struct node **wakes)
+{
+	const bool locked = queue_lock_take_also(queue);
+	duct_status status = put_into_locked(queue, message, wakes);
+
+	if (status == DUCT_OK) {
+		queue_mark_puts_locked(queue, DUCT_CLOSED);
+		queue_mark_takes_locked(queue, DUCT_CLOSED);
+		queue_stop_waits_locked(queue, wakes);
+	}
+	if (locked)
+		queue_unlock_take_also(queue);
+	return status;
 }
 
 static duct_status put_locked(const struct op *op, const void *message, struct node **wakes)
 {
 	struct queue *queue = op->queue;
-	struct node *receiver;
 	duct_status refusal = put_refusal(op->end);
 
 	if (refusal != DUCT_OK)
 		return refusal;
 	if (queue->outlet != NULL)
 		return queue->outlet->put_locked(op, wakes);
-	if ((receiver = side_claim_first(&queue->put, wakes)) != NULL) {
-		assert(queue->ring.capacity == 0 || ring_has_room(&queue->ring, &queue->put.at));
-		ring_copy(&queue->ring, receiver->message, message);
-		wakes_add(wakes, receiver, DUCT_OK);
-		return DUCT_OK;
-	}
-	return ring_put(&queue->ring, &queue->put.at, message) ? DUCT_OK : DUCT_FULL;
+	if (unlikely(load_relaxed(&op->end->flags) & END_ONCE))
+		return put_last_locked(queue, message, wakes);
+	return put_into_locked(queue, message, wakes);
 }
 
 /*
@@ -352,7 +377,8 @@ static duct_status put_many_locked(const struct op *op, size_t count, size_t *mo
 	*moved = 0;
 	if (status == DUCT_OK && queue->outlet != NULL)
 		return queue->outlet->put_many_locked(op, count, moved, wakes);
-	while (*moved < count && status == DUCT_OK && load_relaxed(&queue->put.waiting) != NULL) {
+	while (*moved < count && status == DUCT_OK &&
+	       (load_relaxed(&queue->put.waiting) != NULL || load_relaxed(&op->end->flags))) {
 		status = put_locked(op, ring_nth(ring, op->message, *moved), wakes);
 		*moved += status == DUCT_OK;
 	}

@@ -55,6 +55,7 @@
 
 struct log;
 struct outlet;
+struct source;
 struct tray;
 
 struct side {
@@ -83,13 +84,15 @@ struct end {
 	void (*destroy)(struct end *end); /* [I] */
 	struct duct_channel *channel;     /* [I] whose end it is; NULL: a token's */
 	struct log *log;                  /* [I] hears of sends that wait; NULL: nobody does */
+	struct source *source;            /* [I] whose receiver it is instead of a channel's (source.h); NULL: a channel's */
 	_Atomic uint32_t references;      /* [a] the handles, and the calls that wait through it */
 	_Atomic uint8_t flags;            /* END_...: none as long as all is usual */
 };
 
 enum {
 	END_CLOSED = 1, /* [b] */
-	END_LAGGED = 2  /* [t] its next take has to tell first of what was lost */
+	END_LAGGED = 2, /* [t] its next take has to tell first of what was lost */
+	END_ONCE = 4    /* what it puts is the last message: both sides end with it */
 };
 
 /* One operation on one queue: what a send or a receive wants, and a case of a select. */
@@ -99,7 +102,9 @@ struct op {
 	void *message;
 	struct tray *tray; /* what a send to an outlet with hooks takes along (tray.h); or NULL */
 	uint32_t number;   /* the caller's */
+	uint32_t version;  /* of the end's source, if it has one, when the operation was made */
 	bool is_send;
+	bool observe; /* do nothing, only wait until it could be done */
 };
 
 /* An attempt's answer: its tray has too few copies; to be prepared without a lock.  No call ends with it. */

@@ -8,23 +8,11 @@
  * state but the caller's own array.
  */
 #include "cancel.h"
-#include "channel.h"
-#include "memory.h"
-#include "wait.h"
+#include "resolve.h"
 
 #include <assert.h>
 
 #define FLAGS_KNOWN ((unsigned)DUCT_PRIORITY | (unsigned)DUCT_READY)
-
-static bool has_ended(duct_status status)
-{
-	return status == DUCT_CLOSED || status == DUCT_NO_RECEIVERS || status == DUCT_INVALIDATED;
-}
-
-static bool is_live(const duct_case *c)
-{
-	return (c->sender != NULL || c->receiver != NULL) && !has_ended(c->status);
-}
 
 static inline struct op op_of(const duct_case *c, size_t number)
 {
@@ -39,6 +27,7 @@ static inline struct op op_of(const duct_case *c, size_t number)
 struct census {
 	size_t live, ended;
 	bool valid, hooked; /* hooked: a send that needs a tray */
+	bool sourced;       /* a receiver of a source */
 };
 
 static struct census count_cases(const duct_case *cases, size_t count, bool observe)
@@ -50,46 +39,18 @@ static struct census count_cases(const duct_case *cases, size_t count, bool obse
 
 		if (c->sender != NULL && c->receiver != NULL)
 			census.valid = false;
-		else if (is_live(c)) {
+		else if (case_is_live(c)) {
 			census.live++;
 			if (c->sender != NULL && wants_trays(c->sender->end.queue))
 				census.hooked = true;
+			if (c->receiver != NULL && c->receiver->end.source != NULL)
+				census.sourced = true;
 			if (c->message == NULL && !observe && op_of(c, i).queue->ring.size != 0)
 				census.valid = false;
 		} else if (c->sender != NULL || c->receiver != NULL)
 			census.ended++;
 	}
 	return census;
-}
-
-/* ---- Sends that need trays ------------------------------------------------------------------------------------- */
-
-/* Gives trays to the operations of a wait that need them, if any does; false if there is no memory. */
-static bool begin_trays(struct wait *wait, struct tray **trays)
-{
-	size_t count = 0;
-
-	for (uint32_t i = 0; i < wait->cases; i++)
-		count += needs_tray(&wait->ops[i]);
-	if (count == 0)
-		return true;
-	if (count > SIZE_MAX / sizeof **trays || (*trays = memory_new(NULL, count * sizeof **trays)) == NULL)
-		return false;
-	wait->hooked = true;
-	for (uint32_t i = 0; i < wait->cases; i++)
-		if (needs_tray(&wait->ops[i]))
-			tray_begin(*trays + --count, &wait->ops[i]);
-	return true;
-}
-
-static void finish_trays(struct wait *wait, struct tray *trays)
-{
-	if (trays == NULL)
-		return;
-	for (uint32_t i = 0; i < wait->cases; i++)
-		if (wait->ops[i].tray != NULL)
-			tray_finish(&wait->ops[i]);
-	memory_free(NULL, trays);
 }
 
 /* ---- Looking and waiting --------------------------------------------------------------------------------------- */
@@ -102,7 +63,7 @@ static duct_status look(const duct_case *cases, size_t count, const struct tour 
 		struct op op;
 		duct_status status;
 
-		if (i >= count || !is_live(&cases[i]))
+		if (i >= count || !case_is_live(&cases[i]))
 			continue;
 		op = op_of(&cases[i], i);
 		status = queue_try(&op);
@@ -126,10 +87,12 @@ static NOINLINE duct_status wait_for_one(
 	if (status != DUCT_OK)
 		return status;
 	for (size_t i = 0; i < count; i++)
-		if (is_live(&cases[i]))
-			wait.ops[n++] = op_of(&cases[i], i);
-	status = rules->observe || begin_trays(&wait, &trays) ? wait_any(&wait, rules, tour) : DUCT_NOMEM;
-	finish_trays(&wait, trays);
+		if (case_is_live(&cases[i])) {
+			wait.ops[n] = op_of(&cases[i], i);
+			wait.ops[n++].observe = rules->observe;
+		}
+	status = rules->observe || trays_begin(&wait, &trays) ? wait_any(&wait, rules, tour) : DUCT_NOMEM;
+	trays_finish(&wait, trays);
 	if (live > 0)
 		*done = wait.ops[wait.done].number;
 	wait_fini(&wait);
@@ -157,16 +120,18 @@ static duct_status select_cases(duct_case *cases, size_t count, size_t *chosen, 
 		return DUCT_NOMEM; /* no wait can be for so many */
 	tour = tour_plan((uint32_t)count, rules->in_order);
 	/* Hooks may free what the cases refer to, so they run only in a wait, which keeps it. */
-	if (wait_looks(rules, census.live) && !census.hooked) {
+	if (census.sourced) {
+		status = resolve_select(cases, count, rules, &done);
+	} else if (wait_looks(rules, census.live) && !census.hooked) {
 		if (rules->deadline <= DEADLINE_NOW)
 			full_fence();
 		status = look(cases, count, &tour, &done);
 		if (is_pending(status) && rules->deadline <= DEADLINE_NOW && census.live <= 1)
 			return rules->expired;
 	}
-	if (is_pending(status))
+	if (is_pending(status) && !census.sourced)
 		status = wait_for_one(cases, count, census.live, rules, &tour, &done);
-	if (status == DUCT_OK || status == DUCT_LAGGED || has_ended(status)) {
+	if (status == DUCT_OK || status == DUCT_LAGGED || status_has_ended(status)) {
 		assert(cases != NULL);
 		*chosen = done;
 		cases[done].status = status;

@@ -5,9 +5,8 @@
  * Sends and receives: checks, the fast path, and otherwise a wait.
  */
 #include "cancel.h"
-#include "channel.h"
 #include "clock.h"
-#include "wait.h"
+#include "resolve.h"
 
 static inline bool message_is_valid(const struct end *end, const void *message)
 {
@@ -192,6 +191,36 @@ duct_status duct_sender_wait(duct_sender *sender, duct_time deadline, duct_cance
 	return wait_until_ready(&op, deadline, cancel);
 }
 
+static inline bool is_of_source(const duct_receiver *receiver)
+{
+	return receiver->end.source != NULL;
+}
+
+/* ---- From a source, of which only what its own queue holds comes fast ------------------------------------------- */
+
+static duct_status receive_from_source(duct_receiver *receiver, void *message, duct_time deadline, duct_cancel *cancel)
+{
+	return resolve_receive(
+	    receiver, message, &(struct wait_rules){ .deadline = deadline, .expired = DUCT_TIMEDOUT, .cancel = cancel });
+}
+
+static NOINLINE duct_status try_source(duct_receiver *receiver, void *message)
+{
+	return resolve_receive(receiver, message, &(struct wait_rules){ .deadline = DEADLINE_NOW, .expired = DUCT_EMPTY });
+}
+
+/* Comes in with the take lock, as the fast path leaves it, and out without; its end is pinned under that lock (wait.h). */
+static NOINLINE duct_status finish_receive_locked(duct_receiver *receiver, void *message)
+{
+	duct_status status;
+
+	end_pin(&receiver->end);
+	queue_unlock_take(receiver->end.queue);
+	status = receive_from_source(receiver, message, DUCT_FOREVER, NULL);
+	end_unpin(&receiver->end);
+	return status;
+}
+
 /* ---- Receive --------------------------------------------------------------------------------------------------- */
 
 static inline struct op recv_op(duct_receiver *receiver, void *message)
@@ -207,6 +236,8 @@ duct_status duct_recv(duct_receiver *receiver, void *message)
 		return DUCT_INVALID;
 	if (likely(queue_take_fast(&receiver->end, message)))
 		return DUCT_OK;
+	if (unlikely(is_of_source(receiver)))
+		return finish_receive_locked(receiver, message);
 	op = recv_op(receiver, message);
 	return wait_for(&op, DUCT_FOREVER, NULL);
 }
@@ -217,6 +248,8 @@ duct_status duct_try_recv(duct_receiver *receiver, void *message)
 
 	if (receiver == NULL || !message_is_valid(&receiver->end, message))
 		return DUCT_INVALID;
+	if (unlikely(is_of_source(receiver)))
+		return try_source(receiver, message);
 	op = recv_op(receiver, message);
 	full_fence(); /* in order with what the thread did on other channels */
 	return queue_try(&op);
@@ -228,8 +261,22 @@ duct_status duct_recv_until(duct_receiver *receiver, void *message, duct_time de
 
 	if (receiver == NULL)
 		return DUCT_INVALID;
+	if (unlikely(is_of_source(receiver)))
+		return receive_from_source(receiver, message, deadline, cancel);
 	op = recv_op(receiver, message);
 	return do_until(&op, deadline, cancel);
+}
+
+/* As many as go now; of a source one by one. */
+static duct_status take_many(duct_receiver *receiver, void *messages, size_t count, size_t *moved)
+{
+	duct_status status = DUCT_OK;
+
+	if (likely(!is_of_source(receiver)))
+		return queue_take_many(&receiver->end, messages, count, moved);
+	for (*moved = 0; *moved < count && status == DUCT_OK; *moved += status == DUCT_OK)
+		status = try_source(receiver, ring_nth(&receiver->end.queue->ring, messages, *moved));
+	return *moved > 0 && status != DUCT_LAGGED ? DUCT_OK : status;
 }
 
 duct_status duct_recv_many(
@@ -246,7 +293,7 @@ duct_status duct_recv_many(
 	if (duct_cancel_raised(cancel))
 		status = DUCT_CANCELED;
 	while (status == DUCT_OK && done < max) {
-		status = queue_take_many(&receiver->end, ring_nth(ring, messages, done), max - done, &moved);
+		status = take_many(receiver, ring_nth(ring, messages, done), max - done, &moved);
 		done += moved;
 		if (status == DUCT_LAGGED)
 			break; /* which is told once, so it must not be kept back */
@@ -271,6 +318,9 @@ duct_status duct_receiver_wait(duct_receiver *receiver, duct_time deadline, duct
 
 	if (receiver == NULL)
 		return DUCT_INVALID;
+	if (is_of_source(receiver))
+		return resolve_receive(receiver, NULL,
+		    &(struct wait_rules){ .deadline = deadline, .expired = DUCT_TIMEDOUT, .cancel = cancel, .observe = true });
 	op = recv_op(receiver, NULL);
 	return wait_until_ready(&op, deadline, cancel);
 }

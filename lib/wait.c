@@ -24,7 +24,7 @@ duct_status wait_init(struct wait *wait, size_t cases, duct_cancel *cancel)
 	wait->cases = (uint32_t)cases;
 	wait->count = (uint32_t)count;
 	wait->done = 0;
-	wait->hooked = false;
+	wait->hooked = wait->sourced = false;
 	wait->block = NULL;
 	wait->ops = wait->inline_ops;
 	wait->nodes = wait->inline_nodes;
@@ -88,9 +88,10 @@ static void lock_queues(const struct wait *wait)
 }
 
 /*
- * Unlocks them the other way round.  What there is to do with an outlet is done when nothing is held any more that comes after
- * its put lock: the send that was decided on, or a look after its line, in which the wait now stands.  The status is that of what
- * was decided; DUCT_FULL if it could not be done after all, because those in line changed who there is to receive.
+ * Unlocks them the other way round.  What there is to do with an outlet is done when nothing is held any more that comes
+ * after its put lock: the send that was decided on, or a look after its line, in which the wait now stands.  The status is
+ * that of what was decided; DUCT_FULL if it could not be done after all, because those in line changed who there is to
+ * receive.
  */
 static duct_status unlock_queues(const struct wait *wait, const struct op *decided, struct node **wakes)
 {
@@ -110,6 +111,34 @@ static duct_status unlock_queues(const struct wait *wait, const struct op *decid
 		queue_unlock_put(queue);
 	}
 	return status;
+}
+
+/* ---- Sources --------------------------------------------------------------------------------------------------- */
+
+/* With all queues locked: a source is not what it was when its operation was made. */
+static bool sources_moved_locked(const struct wait *wait)
+{
+	for (uint32_t i = 0; i < wait->cases; i++) {
+		const struct source *source = wait->ops[i].end->source;
+
+		if (source != NULL && source->version != wait->ops[i].version)
+			return true;
+	}
+	return false;
+}
+
+/* With all queues locked: when the first feed wants to be pumped. */
+static duct_time feeds_due_locked(const struct wait *wait)
+{
+	duct_time due = DUCT_FOREVER;
+
+	for (uint32_t i = 0; i < wait->cases; i++) {
+		const struct source *source = wait->ops[i].end->source;
+
+		if (source != NULL && source->kind->due_locked != NULL && !source_has_ended(source))
+			due = deadline_min(due, source->kind->due_locked(source));
+	}
+	return due;
 }
 
 /* ---- Looking --------------------------------------------------------------------------------------------------- */
@@ -136,18 +165,20 @@ static duct_status look_round(struct wait *wait, const struct tour *tour)
  * With all queues locked: tries each operation, and the token before them.  A send to an outlet is only decided on here, and
  * done while they are unlocked.
  */
-static duct_status poll_locked(struct wait *wait, const struct tour *tour, bool observe, struct node **wakes)
+static duct_status poll_locked(struct wait *wait, const struct tour *tour, struct node **wakes)
 {
 	for (uint32_t i = wait->cases; i < wait->count; i++)
 		if (queue_probe_locked(&wait->ops[i]) == DUCT_CLOSED)
 			return DUCT_CANCELED;
+	if (wait->sourced && sources_moved_locked(wait))
+		return SOURCE_MOVED;
 	for (uint32_t k = 0; k <= tour->mask; k++) {
 		uint32_t i = tour_stop(tour, k);
 		duct_status status;
 
 		if (i >= wait->cases)
 			continue;
-		if (observe || wait->ops[i].queue->outlet != NULL)
+		if (wait->ops[i].observe || wait->ops[i].queue->outlet != NULL)
 			status = queue_probe_locked(&wait->ops[i]);
 		else
 			status = queue_do_locked(&wait->ops[i], wakes);
@@ -167,7 +198,7 @@ static struct node *node_of(struct wait *wait, struct waiter *waiter, uint32_t i
 }
 
 /* With all queues locked: stands in every list. */
-static void stand_in_line_locked(struct wait *wait, struct waiter *waiter, bool observe)
+static void stand_in_line_locked(struct wait *wait, struct waiter *waiter)
 {
 	waiter_init(waiter);
 	for (uint32_t i = 0; i < wait->count; i++) {
@@ -175,7 +206,7 @@ static void stand_in_line_locked(struct wait *wait, struct waiter *waiter, bool 
 
 		node->waiter = waiter;
 		node->index = i;
-		node->observer = observe && i < wait->cases;
+		node->observer = wait->ops[i].observe;
 		queue_wait_locked(&wait->ops[i], node);
 	}
 }
@@ -234,39 +265,58 @@ static duct_status sleep_in_line(
 /* An observer was pinged and has to look again.  No wait ends with this status. */
 #define PINGED DUCT_FULL
 
+/* The operation that was decided on, to be done while all are unlocked; or none. */
+static const struct op *decision(const struct wait *wait, duct_status status)
+{
+	static const struct op nothing = { .queue = NULL };
+
+	return status == DUCT_OK && !wait->ops[wait->done].observe ? &wait->ops[wait->done] : &nothing;
+}
+
+/* In every list, until the limit: what the sleep came to. */
+static duct_status wait_in_line(
+    struct wait *wait, struct waiter *waiter, const struct wait_rules *rules, duct_time limit, struct patience *patience)
+{
+	duct_status status = sleep_in_line(wait, waiter, log_of(wait, rules), limit, patience);
+	int32_t claimed = atomic_load(&waiter->claim);
+
+	leave_lines(wait, waiter, claimed);
+	if (status == DUCT_TIMEDOUT)
+		return limit < rules->deadline ? SOURCE_MOVED : rules->expired;
+	if (status != DUCT_OK)
+		return status;
+	if (claimed >= (int32_t)wait->cases)
+		return DUCT_CANCELED;
+	wait->done = (uint32_t)claimed;
+	return wait->ops[claimed].observe && waiter->status == DUCT_OK ? PINGED : waiter->status;
+}
+
 /* One turn of the last stage: locks everything, tries everything, and if nothing goes sleeps. */
 static duct_status wait_turn(
     struct wait *wait, const struct wait_rules *rules, const struct tour *tour, struct patience *patience)
 {
-	const struct op nothing = { .queue = NULL };
 	struct node *wakes = NULL;
 	struct waiter waiter;
 	bool passed = deadline_passed(rules->deadline);
+	duct_time due;
 	duct_status status, decided;
-	int32_t claimed;
 
 	lock_queues(wait);
-	status = poll_locked(wait, tour, rules->observe, &wakes);
+	status = poll_locked(wait, tour, &wakes);
+	due = wait->sourced ? feeds_due_locked(wait) : DUCT_FOREVER;
+	if (is_pending(status) && deadline_passed(due))
+		status = SOURCE_MOVED;
 	if (!is_pending(status) || passed) {
-		decided = unlock_queues(wait, status == DUCT_OK && !rules->observe ? &wait->ops[wait->done] : &nothing, &wakes);
+		decided = unlock_queues(wait, decision(wait, status), &wakes);
 		wakes_notify(wakes);
 		if (decided != DUCT_OK)
 			return decided == DUCT_FULL ? PINGED : decided;
 		return is_pending(status) ? rules->expired : status;
 	}
-	stand_in_line_locked(wait, &waiter, rules->observe);
+	stand_in_line_locked(wait, &waiter);
 	(void)unlock_queues(wait, NULL, &wakes);
 	wakes_notify(wakes);
-
-	status = sleep_in_line(wait, &waiter, log_of(wait, rules), rules->deadline, patience);
-	claimed = atomic_load(&waiter.claim);
-	leave_lines(wait, &waiter, claimed);
-	if (status != DUCT_OK)
-		return status == DUCT_TIMEDOUT ? rules->expired : status;
-	if (claimed >= (int32_t)wait->cases)
-		return DUCT_CANCELED;
-	wait->done = (uint32_t)claimed;
-	return rules->observe && waiter.status == DUCT_OK ? PINGED : waiter.status;
+	return wait_in_line(wait, &waiter, rules, deadline_min(due, rules->deadline), patience);
 }
 
 /* The last stage.  The caller has pinned the ends and the token, unless the deadline is now and no hooks are called. */
@@ -366,8 +416,8 @@ static void await_room(const struct op *op, const struct watch *next, struct pat
 }
 
 /*
- * Waits a moment for a run of messages, as long as there is one more for every two pauses (which come in rounds of 2, 4, 8 ...
- * here): a stream that is slower is given up after the first.
+ * Waits a moment for a run of messages, as long as there is one more for every two pauses (which come in rounds of 2, 4, 8
+ * ... here): a stream that is slower is given up after the first.
  */
 static void await_stream(const struct op *op, const struct watch *next, struct patience *patience)
 {
@@ -401,8 +451,8 @@ static bool spin_until_moved(const struct op *op, const struct watch *next, stru
 }
 
 /*
- * At capacity 0 a sender stands in line at once, and a receiver looks for one.  A sender to a broadcast looks whether there is
- * room again, and then waits a moment for a run of it.
+ * At capacity 0 a sender stands in line at once, and a receiver looks for one.  A sender to a broadcast looks whether there
+ * is room again, and then waits a moment for a run of it.
  */
 static bool spin_until_met(const struct op *op, struct patience *patience)
 {
@@ -465,6 +515,7 @@ duct_status wait_until_ready(const struct op *op, duct_time deadline, duct_cance
 	if (status != DUCT_OK)
 		return status;
 	wait.ops[0] = *op;
+	wait.ops[0].observe = true;
 	status = wait_any(&wait, &rules, &tour);
 	wait_fini(&wait);
 	return status;

@@ -41,6 +41,7 @@
 
 #include "cancel.h"
 #include "queue.h"
+#include "source.h"
 #include "tour.h"
 
 /*
@@ -58,7 +59,7 @@ struct wait_rules {
 	duct_status expired; /* what to say when the deadline has passed and nothing was ready */
 	duct_cancel *cancel;
 	bool in_order; /* the first of several ready ones; else one at random */
-	bool observe;  /* do nothing, only tell which one is ready */
+	bool observe;  /* do nothing, only tell which one is ready: some operations at least only observe */
 	bool logged;   /* by the log of the first operation's end, if it has one */
 };
 
@@ -81,6 +82,7 @@ struct wait {
 	uint32_t count;
 	uint32_t done; /* which one was */
 	bool hooked;   /* operations have trays: hooks are called, which may free what other operations refer to */
+	bool sourced;  /* there are receivers of sources: they have versions, and perhaps feeds */
 	void *block;   /* what had to be allocated, or NULL */
 	struct op inline_ops[WAIT_OPS_INLINE];
 	struct node inline_nodes[WAIT_OPS_INLINE];
@@ -94,7 +96,8 @@ void wait_fini(struct wait *wait);
 /*
  * Does exactly one of the operations, which did not look ready a moment ago: its status, and wait->done says which.
  * DUCT_CANCELED, DUCT_NOMEM or rules->expired if none was done; a token that was raised before the call is the caller's to
- * see.  The tour is one of all cases, or of more.
+ * see.  SOURCE_MOVED: a feed has to be pumped, or the caller has to look anew at what its sources come to.  The tour is one of
+ * all cases, or of more.
  */
 duct_status wait_any(struct wait *wait, const struct wait_rules *rules, const struct tour *tour);
 

@@ -26,8 +26,8 @@
  * A thread that only wants to know (DUCT_READY) stands in the same lists as an observer: its claim is a ping that moves
  * nothing, and the server goes on to the next in the list.
  *
- * A waiter without a thread is one that calls: it has no buffer and only ever observes, and who pinged it makes the call, once all
- * others are notified.  Its owner keeps it while it is in a list or called.
+ * A waiter without a thread is one that calls: it has no buffer and only ever observes, and who pinged it makes the call,
+ * once all others are notified.  Its owner keeps it while it is in a list or called.
  *
  * Cost: the words a server touches and the first node share one cache line; mutex and condition variable are made only by a
  * thread that really goes to sleep.

@@ -14,13 +14,16 @@ layer() {
 	clock | memory | turn | ring | lesson | status | log | hooks) echo 1 ;;
 	waiter | tour | box) echo 2 ;;
 	queue | tray) echo 3 ;;
-	cancel | spin | fan) echo 4 ;;
+	cancel | spin | fan | source) echo 4 ;;
 	wait) echo 5 ;;
 	channel) echo 6 ;;
-	ends) echo 7 ;;
-	anycast | broadcast | transfer | select) echo 8 ;;
-	cache) echo 9 ;;
-	latest) echo 10 ;;
+	resolve) echo 7 ;;
+	ends) echo 8 ;;
+	anycast | broadcast | transfer | select) echo 9 ;;
+	dial | schedule) echo 5 ;;
+	event | timer | merge | steps) echo 9 ;;
+	cache) echo 10 ;;
+	latest) echo 11 ;;
 	*) echo none ;;
 	esac
 }

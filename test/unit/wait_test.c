@@ -55,6 +55,7 @@ static void attempt_init(struct attempt *attempt, uint32_t cases, struct wait_ru
 static void attempt_set(struct attempt *attempt, uint32_t i, struct end *end, bool is_send)
 {
 	attempt->wait.ops[i] = is_send ? send_through(end, &attempt->message) : recv_through(end, &attempt->message);
+	attempt->wait.ops[i].observe = attempt->rules.observe;
 }
 
 /* Receives on the first desks, one each. */

@@ -1,0 +1,280 @@
+/*
+ * SPDX-License-Identifier: MIT
+ * SPDX-FileCopyrightText: The Duct authors
+ *
+ * A source: its life, its parts, its end.  source.h tells what it is.
+ */
+#include "source.h"
+
+#include "memory.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* ---- Life ------------------------------------------------------------------------------------------------------ */
+
+static void release_part(const struct part *part)
+{
+	if (part->borrowed)
+		end_unpin(part->end);
+	else
+		duct_receiver_free((duct_receiver *)(void *)part->end);
+}
+
+static void drop_held(struct source *source)
+{
+	struct queue *queue = &source->queue;
+	uint32_t slot = load_relaxed(&queue->take.at.slot);
+	int cancellation = cancellation_hold();
+
+	for (size_t left = queue_backlog(queue).len; left > 0; left--) {
+		hooks_drop(&source->hooks, ring_message(&queue->ring, slot));
+		slot = (uint32_t)ring_step(&queue->ring, slot, 1);
+	}
+	cancellation_resume(cancellation);
+}
+
+static void source_destroy(struct end *end)
+{
+	struct source *source = end->source;
+
+	drop_held(source);
+	for (uint32_t i = 0; i < source->part_count; i++)
+		release_part(&source->parts[i]);
+	if (source->kind->destroy != NULL)
+		source->kind->destroy(source);
+	queue_fini(&source->queue);
+	memory_free(NULL, source);
+}
+
+static size_t round_up(size_t size)
+{
+	return (size + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE;
+}
+
+#define NAME_SIZE 32
+
+/* One block of memory: the structure, the ring, the parts, the name. */
+void *source_new(const struct source_plan *plan)
+{
+	const size_t name_size = plan->name != NULL ? strlen(plan->name) + 1 : NAME_SIZE;
+	const size_t parts_size = plan->part_room * sizeof(struct part);
+	size_t ring_size;
+	unsigned char *block;
+	struct source *made;
+
+	if (plan->part_room > UINT32_MAX / sizeof(struct part) || !ring_measure(plan->hooks.size, plan->capacity, &ring_size))
+		return NULL;
+	ring_size = round_up(ring_size);
+	block = memory_new(NULL, round_up(plan->size) + ring_size + parts_size + name_size);
+	if (block == NULL)
+		return NULL;
+	made = (struct source *)(void *)block;
+	memset(made, 0, plan->size);
+	if (!queue_init(&made->queue, plan->hooks.size, plan->capacity, block + round_up(plan->size), NULL)) {
+		memory_free(NULL, made);
+		return NULL;
+	}
+	end_init(&made->end, &made->queue, NULL, source_destroy);
+	made->end.source = made;
+	made->kind = plan->kind;
+	made->hooks = plan->hooks;
+	made->hooks.allocator = NULL;
+	made->parts = (struct part *)(void *)(block + round_up(plan->size) + ring_size);
+	made->name = (char *)made->parts + parts_size;
+	if (plan->name != NULL)
+		memcpy((char *)made->parts + parts_size, plan->name, name_size);
+	else
+		(void)snprintf(
+		    (char *)made->parts + parts_size, name_size, "%s-%lu", plan->kind->name, (unsigned long)made->queue.id);
+	atomic_init(&made->handles, 1);
+	return made;
+}
+
+void source_give_up(struct source *source)
+{
+	queue_fini(&source->queue);
+	memory_free(NULL, source);
+}
+
+struct source *source_of_kind(const duct_receiver *receiver, const struct source_kind *kind)
+{
+	struct source *source = receiver != NULL ? source_of(receiver) : NULL;
+
+	return source != NULL && source->kind == kind ? source : NULL;
+}
+
+/* ---- Its queue ------------------------------------------------------------------------------------------------- */
+
+duct_status source_put_locked(struct source *source, const void *message, struct node **wakes)
+{
+	const struct op op = {
+		.queue = &source->queue, .end = &source->end, .message = (void *)(uintptr_t)message, .is_send = true
+	};
+
+	return queue_do_locked(&op, wakes);
+}
+
+duct_status source_put(struct source *source, const void *message)
+{
+	struct node *wakes = NULL;
+	duct_status status;
+
+	queue_lock_put(&source->queue);
+	status = source_put_locked(source, message, &wakes);
+	queue_unlock_put(&source->queue);
+	wakes_notify(wakes);
+	return status;
+}
+
+void source_hold(struct source *source, const void *message)
+{
+	struct node *wakes = NULL;
+
+	queue_lock_put(&source->queue);
+	if (source_put_locked(source, message, &wakes) == DUCT_CLOSED)
+		(void)ring_put(&source->queue.ring, &source->queue.put.at, message);
+	queue_unlock_put(&source->queue);
+	wakes_notify(wakes);
+}
+
+void source_moved_locked(struct source *source, struct node **wakes)
+{
+	source->version++;
+	side_stop_waits(&source->queue.put, NULL, SOURCE_MOVED, wakes);
+}
+
+void source_end_locked(struct source *source, duct_status status, struct node **wakes)
+{
+	if (source_has_ended(source))
+		return;
+	queue_mark_puts_locked(&source->queue, status);
+	queue_mark_takes_locked(&source->queue, status);
+	queue_stop_waits_locked(&source->queue, wakes);
+}
+
+void source_reopen_locked(struct source *source)
+{
+	atomic_store(&source->closed, false);
+	queue_mark_puts_locked(&source->queue, DUCT_OK);
+	queue_mark_takes_locked(&source->queue, DUCT_OK);
+}
+
+/* ---- Its parts ------------------------------------------------------------------------------------------------- */
+
+void source_add_locked(struct source *source, struct end *end, size_t number, bool borrowed)
+{
+	if (borrowed)
+		end_pin(end);
+	source->parts[source->part_count++] = (struct part){ .end = end, .number = number, .borrowed = borrowed };
+}
+
+bool source_take_part_locked(struct source *source, size_t number, struct part *part)
+{
+	for (uint32_t i = 0; i < source->part_count; i++) {
+		if (source->parts[i].number != number)
+			continue;
+		*part = source->parts[i];
+		source->part_count--;
+		for (; i < source->part_count; i++)
+			source->parts[i] = source->parts[i + 1];
+		return true;
+	}
+	return false;
+}
+
+void source_part_ended(struct source *source, size_t number, duct_status status)
+{
+	struct node *wakes = NULL;
+	struct part part;
+	bool taken;
+
+	queue_lock_both(&source->queue);
+	taken = source_take_part_locked(source, number, &part);
+	if (taken)
+		source->version++; /* others who wait are told of that end themselves */
+	if (taken && source->part_count == 0)
+		source_end_locked(source, source->kind->many ? DUCT_CLOSED : status, &wakes);
+	queue_unlock_both(&source->queue);
+	wakes_notify(wakes);
+	if (taken)
+		release_part(&part);
+}
+
+/* Lets go of all parts, or of those that it borrowed. */
+static void release_parts(struct source *source, bool borrowed_only)
+{
+	struct part part;
+	bool found;
+
+	do {
+		found = false;
+		queue_lock_both(&source->queue);
+		for (uint32_t i = 0; !found && i < source->part_count; i++)
+			if (source->parts[i].borrowed || !borrowed_only)
+				found = source_take_part_locked(source, source->parts[i].number, &part);
+		queue_unlock_both(&source->queue);
+		if (found)
+			release_part(&part);
+	} while (found);
+}
+
+/* The n-th part, pinned; NULL: there are not so many. */
+static struct end *pin_part(struct source *source, uint32_t n)
+{
+	struct end *end = NULL;
+
+	queue_lock_put(&source->queue);
+	if (n < source->part_count) {
+		end = source->parts[n].end;
+		end_pin(end);
+	}
+	queue_unlock_put(&source->queue);
+	return end;
+}
+
+/* Backwards: those that end meanwhile, and go, are behind. */
+static void close_parts(struct source *source)
+{
+	struct end *end;
+	uint32_t n;
+
+	queue_lock_put(&source->queue);
+	n = source->part_count;
+	queue_unlock_put(&source->queue);
+	for (; n > 0; n--) {
+		if ((end = pin_part(source, n - 1)) == NULL)
+			continue;
+		duct_receiver_close((duct_receiver *)(void *)end);
+		end_unpin(end);
+	}
+}
+
+/* ---- Its end --------------------------------------------------------------------------------------------------- */
+
+void source_end(struct source *source, duct_status status)
+{
+	struct node *wakes = NULL;
+
+	queue_lock_both(&source->queue);
+	source_end_locked(source, status, &wakes);
+	queue_unlock_both(&source->queue);
+	wakes_notify(wakes);
+	release_parts(source, false);
+}
+
+void source_close(struct source *source)
+{
+	struct node *wakes = NULL;
+
+	atomic_store(&source->closed, true); /* no parts are added from here on */
+	release_parts(source, true);
+	queue_lock_both(&source->queue);
+	if (source->part_count == 0)
+		source_end_locked(source, DUCT_CLOSED, &wakes);
+	else
+		source_moved_locked(source, &wakes);
+	queue_unlock_both(&source->queue);
+	wakes_notify(wakes);
+	close_parts(source);
+}
