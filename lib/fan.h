@@ -92,10 +92,9 @@ struct fan {
 
 /* A receiver of a broadcast. */
 struct member {
-	struct end end;       /* first member: the handle */
-	struct fan *fan;      /* [I] */
-	const char *name;     /* [I] */
-	_Atomic uint64_t lag; /* [a] what the last DUCT_LAGGED told */
+	struct end end;   /* first member: the handle */
+	struct fan *fan;  /* [I] */
+	const char *name; /* [I] */
 	struct queue queue;
 	struct member *next, *prev; /* [p] */
 	uint64_t sent;              /* [p] */
@@ -110,6 +109,7 @@ struct member {
 	uint64_t number;            /* [p] of joining */
 	uint64_t discarded;         /* [t] */
 	uint64_t lag_told;          /* [t] of lost, by DUCT_LAGGED */
+	_Atomic uint64_t lag;       /* [a] what the last DUCT_LAGGED told */
 	uint64_t lost_logged;       /* [p] */
 	struct log log;             /* of its losses */
 	struct loss loss, cut;

@@ -169,7 +169,7 @@ static duct_status grow(struct merge *merge)
 	queue_lock_put(queue);
 	room = merge->room;
 	queue_unlock_put(queue);
-	if (room > UINT32_MAX / 2 / sizeof *larger || (larger = memory_new(NULL, 2 * room * sizeof *larger)) == NULL)
+	if (room > UINT32_MAX / 2 / sizeof *larger || (larger = memory_new(NULL, (size_t)room * 2 * sizeof *larger)) == NULL)
 		return DUCT_NOMEM;
 	queue_lock_both(queue);
 	old = grow_locked(merge, larger, 2 * room);
