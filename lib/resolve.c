@@ -8,6 +8,7 @@
 
 #include "memory.h"
 
+#include <poll.h>
 #include <string.h>
 
 /* One operation on one queue, and for whom. */
@@ -35,6 +36,7 @@ struct plan {
 	struct tray *trays;
 	unsigned char *hands[2]; /* where a message is on its way up: as it was taken, and what a step makes of it */
 	void *memory;            /* of the hands, if they had to be allocated */
+	struct pollfd *polls;    /* if sources have descriptors */
 	struct branch few[WAIT_CASES_INLINE];
 	_Alignas(max_align_t) unsigned char bytes[2][FEW_BYTES];
 };
@@ -186,6 +188,7 @@ static void plan_init(struct plan *plan, const duct_case *cases, const struct wa
 	plan->room = WAIT_CASES_INLINE;
 	plan->trays = NULL;
 	plan->memory = NULL;
+	plan->polls = NULL;
 }
 
 static void plan_fini(struct plan *plan)
@@ -198,6 +201,8 @@ static void plan_fini(struct plan *plan)
 		memory_free(NULL, plan->branches);
 	if (plan->memory != NULL)
 		memory_free(NULL, plan->memory);
+	if (plan->polls != NULL)
+		memory_free(NULL, plan->polls);
 }
 
 /* Every live case. */
@@ -234,6 +239,20 @@ static bool make_hands(struct plan *plan)
 	return true;
 }
 
+/* What to poll descriptors with, if there are any. */
+static bool make_polls(struct plan *plan, size_t *count)
+{
+	size_t descriptors = 0;
+
+	for (uint32_t i = 0; i < plan->len; i++) {
+		const struct source *source = plan->branches[i].end->source;
+
+		descriptors += source != NULL && source->kind->descriptor_locked != NULL;
+	}
+	*count = descriptors + 1; /* the waiter's own */
+	return descriptors == 0 || (plan->polls = memory_new(NULL, *count * sizeof *plan->polls)) != NULL;
+}
+
 static struct op branch_op(const struct plan *plan, const struct branch *branch)
 {
 	return (struct op){ .queue = branch->end->queue,
@@ -248,13 +267,18 @@ static struct op branch_op(const struct plan *plan, const struct branch *branch)
 /* The branches become the operations of a wait. */
 static duct_status begin_wait(struct plan *plan)
 {
-	duct_status status = wait_init(&plan->wait, plan->len, plan->rules->cancel);
+	size_t poll_count;
+	duct_status status = make_polls(plan, &poll_count) ? DUCT_OK : DUCT_NOMEM;
 
+	if (status == DUCT_OK)
+		status = wait_init(&plan->wait, plan->len, plan->rules->cancel);
 	if (status != DUCT_OK)
 		return status;
 	for (uint32_t i = 0; i < plan->len; i++)
 		plan->wait.ops[i] = branch_op(plan, &plan->branches[i]);
 	plan->wait.sourced = true;
+	plan->wait.polls = plan->polls;
+	plan->wait.poll_count = poll_count;
 	if (plan->rules->observe || trays_begin(&plan->wait, &plan->trays))
 		return DUCT_OK;
 	wait_fini(&plan->wait);

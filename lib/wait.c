@@ -11,6 +11,8 @@
 #include "memory.h"
 #include "spin.h"
 
+#include <poll.h>
+
 /* ---- Memory of a wait ------------------------------------------------------------------------------------------ */
 
 duct_status wait_init(struct wait *wait, size_t cases, duct_cancel *cancel)
@@ -25,6 +27,7 @@ duct_status wait_init(struct wait *wait, size_t cases, duct_cancel *cancel)
 	wait->count = (uint32_t)count;
 	wait->done = 0;
 	wait->hooked = wait->sourced = false;
+	wait->polls = NULL;
 	wait->block = NULL;
 	wait->ops = wait->inline_ops;
 	wait->nodes = wait->inline_nodes;
@@ -190,6 +193,19 @@ static duct_status poll_locked(struct wait *wait, const struct tour *tour, struc
 	return DUCT_EMPTY;
 }
 
+/* With all queues locked: what there is to poll; one that has nothing to be read is -1, which stands for none. */
+static void note_descriptors_locked(struct wait *wait)
+{
+	size_t n = 0;
+
+	for (uint32_t i = 0; i < wait->cases; i++) {
+		const struct source *source = wait->ops[i].end->source;
+
+		if (source != NULL && source->kind->descriptor_locked != NULL)
+			wait->polls[n++] = (struct pollfd){ .fd = source->kind->descriptor_locked(source), .events = POLLIN };
+	}
+}
+
 /* ---- Sleeping -------------------------------------------------------------------------------------------------- */
 
 static struct node *node_of(struct wait *wait, struct waiter *waiter, uint32_t i)
@@ -252,7 +268,8 @@ static duct_status sleep_in_line(
 	while (!waiter_is_notified(waiter)) {
 		if (!spin(wait->ops, wait->cases, patience)) {
 			began = duct_now();
-			status = waiter_sleep(waiter, limit);
+			status = wait->polls != NULL ? waiter_poll(waiter, limit, wait->polls, wait->poll_count)
+			                             : waiter_sleep(waiter, limit);
 			patience->slept = duct_now() - began;
 			break;
 		}
@@ -284,7 +301,7 @@ static duct_status wait_in_line(
 	if (status == DUCT_TIMEDOUT)
 		return limit < rules->deadline ? SOURCE_MOVED : rules->expired;
 	if (status != DUCT_OK)
-		return status;
+		return status == WAITER_READABLE ? SOURCE_MOVED : status;
 	if (claimed >= (int32_t)wait->cases)
 		return DUCT_CANCELED;
 	wait->done = (uint32_t)claimed;
@@ -314,6 +331,8 @@ static duct_status wait_turn(
 		return is_pending(status) ? rules->expired : status;
 	}
 	stand_in_line_locked(wait, &waiter);
+	if (wait->polls != NULL)
+		note_descriptors_locked(wait);
 	(void)unlock_queues(wait, NULL, &wakes);
 	wakes_notify(wakes);
 	return wait_in_line(wait, &waiter, rules, deadline_min(due, rules->deadline), patience);

@@ -80,10 +80,12 @@ struct wait {
 	uint32_t *order; /* operations in the order of locking */
 	uint32_t cases;  /* the caller's operations; behind them come those of its cancel token */
 	uint32_t count;
-	uint32_t done; /* which one was */
-	bool hooked;   /* operations have trays: hooks are called, which may free what other operations refer to */
-	bool sourced;  /* there are receivers of sources: they have versions, and perhaps feeds */
-	void *block;   /* what had to be allocated, or NULL */
+	uint32_t done;        /* which one was */
+	bool hooked;          /* operations have trays: hooks are called, which may free what other operations refer to */
+	bool sourced;         /* there are receivers of sources: they have versions, and perhaps feeds */
+	struct pollfd *polls; /* for the descriptors of sources, and one more; or NULL */
+	size_t poll_count;    /* of these; so many sources less one have descriptors */
+	void *block;          /* what had to be allocated, or NULL */
 	struct op inline_ops[WAIT_OPS_INLINE];
 	struct node inline_nodes[WAIT_OPS_INLINE];
 	uint32_t inline_order[WAIT_OPS_INLINE];

@@ -8,6 +8,12 @@
 
 #include <errno.h>
 
+#ifdef __linux__
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+#endif
+
 void waiter_init(struct waiter *waiter)
 {
 	atomic_init(&waiter->claim, CLAIM_FREE);
@@ -83,6 +89,7 @@ duct_status waiter_sleep(struct waiter *waiter, duct_time deadline)
 		pthread_mutex_destroy(&waiter->lock);
 		return sleepless(waiter);
 	}
+	waiter->bell = -1;
 	cancellation = cancellation_hold(); /* to wait on a condition is a cancellation point */
 	mutex_lock(&waiter->lock);
 	if (atomic_compare_exchange_strong(&waiter->wake, &expected, WAKE_PARKED) && !await_token(waiter, deadline))
@@ -92,6 +99,124 @@ duct_status waiter_sleep(struct waiter *waiter, duct_time deadline)
 	pthread_cond_destroy(&waiter->woken);
 	pthread_mutex_destroy(&waiter->lock);
 	return status;
+}
+
+/* ---- With descriptors ------------------------------------------------------------------------------------------ */
+
+#ifdef __linux__
+
+static bool has_token(struct waiter *waiter)
+{
+	bool token;
+
+	mutex_lock(&waiter->lock);
+	token = waiter->token;
+	mutex_unlock(&waiter->lock);
+	return token;
+}
+
+/* Until something can be read or the deadline passes, or for nothing: the caller looks what it was. */
+static void poll_until(struct pollfd *polls, size_t count, duct_time deadline)
+{
+	const struct timespec left = deadline_timespec(duct_remaining_ns(deadline));
+
+	for (size_t i = 0; i < count; i++)
+		polls[i].revents = 0;
+	(void)ppoll(polls, count, deadline == DUCT_FOREVER ? NULL : &left, NULL);
+}
+
+static bool any_readable(const struct pollfd *polls, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (polls[i].revents != 0)
+			return true;
+	return false;
+}
+
+/* Parked: until the bell is rung.  Anything but DUCT_OK: the waiter withdrew. */
+static duct_status await_bell(struct waiter *waiter, duct_time deadline, struct pollfd *polls, size_t count)
+{
+	duct_status reason;
+
+	while (!has_token(waiter)) {
+		poll_until(polls, count, deadline);
+		reason = any_readable(polls, count - 1) ? WAITER_READABLE : deadline_passed(deadline) ? DUCT_TIMEDOUT : DUCT_OK;
+		if (reason != DUCT_OK && withdraw(waiter))
+			return reason;
+		if (reason != DUCT_OK) { /* a message is on its way */
+			polls += count - 1;
+			count = 1;
+			deadline = DUCT_FOREVER;
+		}
+	}
+	return DUCT_OK;
+}
+
+static duct_status poll_parked(struct waiter *waiter, duct_time deadline, struct pollfd *polls, size_t count)
+{
+	int32_t expected = WAKE_RUNNING;
+	duct_status status = DUCT_OK;
+
+	if (pthread_mutex_init(&waiter->lock, NULL) != 0)
+		return sleepless(waiter);
+	if (atomic_compare_exchange_strong(&waiter->wake, &expected, WAKE_PARKED))
+		status = await_bell(waiter, deadline, polls, count);
+	pthread_mutex_destroy(&waiter->lock);
+	return status;
+}
+
+duct_status waiter_poll(struct waiter *waiter, duct_time deadline, struct pollfd *polls, size_t count)
+{
+	int error = errno, cancellation = cancellation_hold();
+	duct_status status;
+
+	waiter->bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	polls[count - 1] = (struct pollfd){ .fd = waiter->bell, .events = POLLIN };
+	status = waiter->bell >= 0 ? poll_parked(waiter, deadline, polls, count) : sleepless(waiter);
+	if (waiter->bell >= 0)
+		(void)close(waiter->bell);
+	cancellation_resume(cancellation);
+	errno = error;
+	return status;
+}
+
+/* With the waiter's lock. */
+static void ring_bell(const struct waiter *waiter)
+{
+	const uint64_t once = 1;
+	int error = errno;
+
+	(void)!write(waiter->bell, &once, sizeof once);
+	errno = error;
+}
+
+#else
+
+/* No source has a descriptor here. */
+duct_status waiter_poll(struct waiter *waiter, duct_time deadline, struct pollfd *polls, size_t count)
+{
+	(void)polls;
+	(void)count;
+	return waiter_sleep(waiter, deadline);
+}
+
+static void ring_bell(const struct waiter *waiter)
+{
+	(void)waiter;
+}
+
+#endif
+
+/* ---- Waking ---------------------------------------------------------------------------------------------------- */
+
+/* With the waiter's lock, after which it may be gone. */
+static void wake_locked(struct waiter *waiter)
+{
+	waiter->token = true;
+	if (unlikely(waiter->bell >= 0))
+		ring_bell(waiter);
+	else
+		pthread_cond_signal(&waiter->woken);
 }
 
 void wakes_notify_slow(struct node *wakes)
@@ -111,8 +236,7 @@ void wakes_notify_slow(struct node *wakes)
 		if (wake != WAKE_PARKED)
 			continue;
 		mutex_lock(&waiter->lock);
-		waiter->token = true;
-		pthread_cond_signal(&waiter->woken); /* with the lock: after it the waiter may be gone */
+		wake_locked(waiter);
 		mutex_unlock(&waiter->lock);
 	}
 	for (struct node *node = calls, *next; node != NULL; node = next) {

@@ -29,6 +29,9 @@
  * A waiter without a thread is one that calls: it has no buffer and only ever observes, and who pinged it makes the call,
  * once all others are notified.  Its owner keeps it while it is in a list or called.
  *
+ * A waiter that also waits for descriptors sleeps in ppoll, with an eventfd of its own in the place of the condition variable: its
+ * bell, which is rung where the other is signalled.
+ *
  * Cost: the words a server touches and the first node share one cache line; mutex and condition variable are made only by a
  * thread that really goes to sleep.
  */
@@ -41,6 +44,7 @@
 #include <duct.h>
 
 struct op;
+struct pollfd;
 struct waiter;
 
 /* A waiter's place in one queue: one for each operation that it waits for.  Links and linked: under the lock of the list. */
@@ -64,7 +68,8 @@ struct waiter {
 	bool token;                                 /* under lock: notified after having parked */
 	struct node first;                          /* of operation 0 */
 	void (*call)(struct waiter *waiter);        /* of one that calls */
-	pthread_mutex_t lock;                       /* these two exist during waiter_sleep only */
+	int bell;                                   /* these three exist while it sleeps only: -1, or what to write to */
+	pthread_mutex_t lock;
 	pthread_cond_t woken;
 };
 
@@ -90,6 +95,12 @@ static inline bool waiter_is_notified(struct waiter *waiter)
  * the deadline, DUCT_NOMEM if the system has no mutex or condition variable.
  */
 duct_status waiter_sleep(struct waiter *waiter, duct_time deadline);
+
+/* That the waiter withdrew because a descriptor can be read. */
+#define WAITER_READABLE DUCT_UNSUPPORTED
+
+/* The same, or until one of the descriptors can be read; the last of the count is no descriptor, but room for the bell. */
+duct_status waiter_poll(struct waiter *waiter, duct_time deadline, struct pollfd *polls, size_t count);
 
 /* The node's waiter is now the caller's to serve with this operation, if nobody else has it. */
 static inline bool node_claim(struct node *node)
