@@ -898,6 +898,27 @@ DUCT_API bool duct_timer_is_running(const duct_receiver *timer);
 DUCT_API int64_t duct_timer_interval(const duct_receiver *timer);
 DUCT_API duct_missed duct_timer_missed(const duct_receiver *timer);
 
+/* ---- Schedulers ------------------------------------------------------------------------------------------------ */
+
+/*
+ * Makes a scheduler: a receiver of objects, each when the time has come that was set for it.  Objects are messages of
+ * object_size bytes, which are copied; those with the same bytes are the same.  It goes by clock, or CLOCK_MONOTONIC (NULL).
+ * name is copied and may be NULL.  Returns DUCT_OK, DUCT_INVALID (scheduler is NULL, a size of 0 or that overflows) or DUCT_NOMEM.
+ *
+ * Each object has one time: duct_scheduler_set replaces the one that it had, and duct_scheduler_unset forgets it, also if it has come
+ * but the object was not received.  Objects whose times have come are received in the order of their times; objects of one
+ * time in the order in which they were set.
+ *
+ * set returns DUCT_OK; DUCT_TIMEDOUT (that time is past, or now), DUCT_CLOSED, DUCT_NOMEM, DUCT_INVALID (a NULL, a negative
+ * time), DUCT_UNSUPPORTED (not a scheduler): nothing has changed then.  unset returns DUCT_OK, DUCT_EMPTY (it had none),
+ * DUCT_INVALID or DUCT_UNSUPPORTED.  duct_scheduler_pending is how many objects have a time and were not received.
+ */
+DUCT_API DUCT_MUST_CHECK duct_status duct_scheduler_new(duct_receiver **scheduler, size_t object_size, const char *name,
+    duct_clock *clock);
+DUCT_API DUCT_MUST_CHECK duct_status duct_scheduler_set(duct_receiver *scheduler, const void *object, duct_time at);
+DUCT_API duct_status duct_scheduler_unset(duct_receiver *scheduler, const void *object);
+DUCT_API size_t duct_scheduler_pending(const duct_receiver *scheduler);
+
 /* ---- Receivers made of receivers ------------------------------------------------------------------------------- */
 
 /*

@@ -43,9 +43,9 @@ enum verdict {
 struct source_kind {
 	const char *name;
 	/* When it wants to be pumped, with both locks of its queue; NULL: it has no feed. */
-	duct_time (*due_locked)(const struct source *source);
-	int (*descriptor_locked)(const struct source *source); /* and when that can be read; -1: never; NULL: it has none */
-	void (*pump)(struct source *source);                   /* puts what is due, with no lock */
+	duct_time (*due_locked)(struct source *source);
+	int (*descriptor_locked)(struct source *source); /* and when that can be read; -1: never; NULL: it has none */
+	void (*pump)(struct source *source);             /* puts what is due, with no lock */
 	/* What becomes of a message from a part, with no lock; NULL: all go on.  Only a STEP_MADE writes to. */
 	enum verdict (*step)(struct source *source, size_t part, void *from, void *to);
 	bool selective;                         /* it may skip: nobody knows whether there is one for it but by taking it */

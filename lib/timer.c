@@ -31,11 +31,6 @@ struct timer {
 	duct_time scheduled;        /* [b] of the next tick */
 };
 
-static const struct timer *timer_of_const(const struct source *source)
-{
-	return (const struct timer *)(const void *)source;
-}
-
 /* ---- Ticking --------------------------------------------------------------------------------------------------- */
 
 /* The queue has both locks, or else this is only a moment's truth. */
@@ -44,9 +39,9 @@ static bool has_tick(const struct source *source)
 	return queue_backlog_locked(&source->queue).len > 0;
 }
 
-static duct_time timer_due_locked(const struct source *source)
+static duct_time timer_due_locked(struct source *source)
 {
-	const struct timer *timer = timer_of_const(source);
+	const struct timer *timer = (const struct timer *)(void *)source;
 
 	if (!timer->started)
 		return DEADLINE_NOW;

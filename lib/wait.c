@@ -136,7 +136,7 @@ static duct_time feeds_due_locked(const struct wait *wait)
 	duct_time due = DUCT_FOREVER;
 
 	for (uint32_t i = 0; i < wait->cases; i++) {
-		const struct source *source = wait->ops[i].end->source;
+		struct source *source = wait->ops[i].end->source;
 
 		if (source != NULL && source->kind->due_locked != NULL && !source_has_ended(source))
 			due = deadline_min(due, source->kind->due_locked(source));
@@ -199,7 +199,7 @@ static void note_descriptors_locked(struct wait *wait)
 	size_t n = 0;
 
 	for (uint32_t i = 0; i < wait->cases; i++) {
-		const struct source *source = wait->ops[i].end->source;
+		struct source *source = wait->ops[i].end->source;
 
 		if (source != NULL && source->kind->descriptor_locked != NULL)
 			wait->polls[n++] = (struct pollfd){ .fd = source->kind->descriptor_locked(source), .events = POLLIN };

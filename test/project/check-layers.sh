@@ -11,8 +11,8 @@ set -u
 layer() {
 	case $1 in
 	sync) echo 0 ;;
-	clock | memory | turn | ring | lesson | status | log | hooks) echo 1 ;;
-	waiter | tour | box) echo 2 ;;
+	clock | memory | turn | ring | lesson | status | log | hooks | schedule) echo 1 ;;
+	waiter | tour | box | agenda) echo 2 ;;
 	queue | tray) echo 3 ;;
 	cancel | spin | fan | source) echo 4 ;;
 	wait) echo 5 ;;
@@ -20,8 +20,8 @@ layer() {
 	resolve) echo 7 ;;
 	ends) echo 8 ;;
 	anycast | broadcast | transfer | select) echo 9 ;;
-	dial | schedule) echo 5 ;;
-	event | timer | merge | steps) echo 9 ;;
+	dial) echo 5 ;;
+	event | timer | scheduler | merge | steps) echo 9 ;;
 	cache) echo 10 ;;
 	latest) echo 11 ;;
 	*) echo none ;;
