@@ -180,6 +180,23 @@ check_wordcount() {
 	equal "wordcount without files: exit status" 2 $?
 }
 
+# ---- showcase -----------------------------------------------------------------------------------------------------------
+
+check_showcase() {
+	run 20 "$dir/showcase" 100 >out
+	equal "showcase: exit status" 0 $?
+	equal "showcase: all three reply" "receive send-1 send-2" "$(sed -n 's/^main: Reply PONG from //p' out | sort | xargs)"
+	for sender in send-1 send-2; do
+		sed -n "s/^$sender: Sending //p" out >sent
+		check "showcase: $sender counts every second" sh -c 'test "$(wc -l <sent)" -ge 3'
+		sed -n "s/^receive: Received message '$sender: \(.*\)'/\1/p" out >heard
+		check "showcase: what $sender sent is received in order" cmp sent heard
+		check "showcase: $sender stops" grep -q "^$sender: Stopping" out
+	done
+	check "showcase: gives up after two seconds" grep -q '^receive: No data received for 2\.[0-9]* seconds, giving up' out
+	equal "showcase: the receiver is the last" "receive: Finished" "$(tail -n 1 out)"
+}
+
 # ---- ticker, chat -------------------------------------------------------------------------------------------------------
 
 check_ticker() {
@@ -481,6 +498,7 @@ for client in http_raw http_hammer chat_rules chat_clients; do
 		check "compile $client" "${CC:-cc}" -std=c11 -O1 -D_GNU_SOURCE -o $client "$here/$client.c" -pthread
 	fi
 done
+check_showcase
 check_ticker
 check_chat
 make_root
