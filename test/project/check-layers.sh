@@ -12,7 +12,7 @@ layer() {
 	case $1 in
 	sync) echo 0 ;;
 	clock | memory | turn | ring | lesson | status | log | hooks) echo 1 ;;
-	waiter | tour | box) echo 2 ;;
+	waiter | tour | box | table) echo 2 ;;
 	queue | tray) echo 3 ;;
 	cancel | spin | fan) echo 4 ;;
 	wait) echo 5 ;;
