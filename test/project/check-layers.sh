@@ -13,7 +13,7 @@ layer() {
 	sync) echo 0 ;;
 	clock | memory | turn | ring | lesson | status | log | hooks) echo 1 ;;
 	waiter | tour | box | table) echo 2 ;;
-	queue | tray) echo 3 ;;
+	queue | tray | batch) echo 3 ;;
 	cancel | spin | fan) echo 4 ;;
 	wait) echo 5 ;;
 	channel) echo 6 ;;
