@@ -13,11 +13,11 @@ layer() {
 	sync) echo 0 ;;
 	clock | memory | turn | ring | lesson | status | log | hooks) echo 1 ;;
 	waiter | tour | box | table) echo 2 ;;
-	queue | tray | batch) echo 3 ;;
-	cancel | spin | fan) echo 4 ;;
-	wait) echo 5 ;;
-	channel) echo 6 ;;
-	ends) echo 7 ;;
+	queue | tray | batch | marks) echo 3 ;;
+	cancel | spin | fan | tree) echo 4 ;;
+	wait | survey) echo 5 ;;
+	channel | passage) echo 6 ;;
+	ends | notice) echo 7 ;;
 	anycast | broadcast | transfer | select) echo 8 ;;
 	cache) echo 9 ;;
 	latest) echo 10 ;;
