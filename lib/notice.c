@@ -146,7 +146,7 @@ static void go(struct survey *survey, const struct subject *subject, bool is_mov
 		look_again(survey, subject, path);
 }
 
-static void take(struct survey *survey, struct subject *subject, const struct tidings *tidings)
+static void learn(struct survey *survey, struct subject *subject, const struct tidings *tidings)
 {
 	if (tidings->what & TOLD_THERE)
 		come(survey, subject, tidings);
@@ -156,13 +156,13 @@ static void take(struct survey *survey, struct subject *subject, const struct ti
 		change(survey, subject->node);
 }
 
-static void take_of_directory(struct survey *survey, struct node *directory, const struct tidings *tidings)
+static void learn_in_directory(struct survey *survey, struct node *directory, const struct tidings *tidings)
 {
 	struct subject subject = { .root = directory->root, .parent = directory, .name = tidings->name };
 
 	if (tidings->name != NULL) {
 		subject.node = tree_find(&survey->tree, directory, tidings->name);
-		take(survey, &subject, tidings);
+		learn(survey, &subject, tidings);
 	} else if (tidings->what & TOLD_CHANGED) {
 		change(survey, directory);
 	} else if (directory->parent == NULL) {
@@ -171,13 +171,13 @@ static void take_of_directory(struct survey *survey, struct node *directory, con
 }
 
 /* Of the way to a root.  What has come in the last place may lead on. */
-static void take_of_passage(struct survey *survey, const struct anchor *anchor, const struct tidings *tidings)
+static void learn_on_passage(struct survey *survey, const struct anchor *anchor, const struct tidings *tidings)
 {
 	struct root *root = anchor->root;
 	struct subject subject = { .root = root, .name = "", .node = root->node };
 
 	if (anchor->is_last && tidings->name != NULL)
-		take(survey, &subject, tidings);
+		learn(survey, &subject, tidings);
 	if (!anchor->is_last || tidings->name == NULL || tidings->what & (TOLD_THERE | TOLD_GONE))
 		root->is_due = true;
 }
@@ -194,9 +194,9 @@ static void hear(struct notice *notice)
 			notice->look_due = DEADLINE_NOW;
 		while ((tie = marks_tie_of(&survey->marks, &tidings)) != NULL)
 			if (tie->name == NULL)
-				take_of_directory(survey, tie->owner, &tidings);
+				learn_in_directory(survey, tie->owner, &tidings);
 			else
-				take_of_passage(survey, tie->owner, &tidings);
+				learn_on_passage(survey, tie->owner, &tidings);
 	}
 }
 

@@ -10,6 +10,9 @@
  *
  * Only what the system says is not there is gone.  Where it does not let us see, the picture stays.
  */
+/* Large files, and inodes of large numbers, on systems of 32 bits too.  No type of that kind is in a header. */
+#define _FILE_OFFSET_BITS 64
+
 #include "survey.h"
 
 #include "memory.h"

@@ -21,9 +21,8 @@
 /* What shows that a file has changed. */
 struct facts {
 	mode_t mode; /* 0: not known */
-	dev_t device;
-	ino_t inode;
-	off_t size;
+	uint64_t device, inode;
+	int64_t size;
 	struct timespec modified, changed; /* content; anything */
 };
 

@@ -10,7 +10,6 @@
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <limits.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -28,15 +27,27 @@ void grove_begin(struct grove *grove, bool polls)
 	CHECK(chdir(grove->top) == 0);
 }
 
-static int remove_one(const char *path, const struct stat *status, int kind, struct FTW *where)
+/* By descriptors, for paths that are too long for a call. */
+static void remove_at(int directory, const char *name)
 {
-	(void)status, (void)kind, (void)where;
-	return remove(path);
+	const struct dirent *entry;
+	DIR *stream;
+	int below;
+
+	if (unlinkat(directory, name, 0) == 0)
+		return;
+	below = openat(directory, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+	CHECK(below != -1 && (stream = fdopendir(below)) != NULL);
+	while ((entry = readdir(stream)) != NULL)
+		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+			remove_at(below, entry->d_name);
+	closedir(stream);
+	CHECK(unlinkat(directory, name, AT_REMOVEDIR) == 0);
 }
 
 static void remove_all(const char *path)
 {
-	CHECK(nftw(path, remove_one, 20, FTW_DEPTH | FTW_PHYS) == 0);
+	remove_at(AT_FDCWD, path);
 }
 
 void grove_end(struct grove *grove)
