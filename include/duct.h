@@ -1009,6 +1009,68 @@ DUCT_API DUCT_MUST_CHECK duct_status duct_drop_while_new(
     duct_receiver **rest, duct_receiver *source, duct_filter drop, void *context, const duct_combine_options *options);
 DUCT_API DUCT_MUST_CHECK duct_status duct_with_previous_new(duct_receiver **filtered, duct_receiver *source, duct_compare keep,
     void *context, bool keep_first, const duct_combine_options *options);
+/* ---- File watchers --------------------------------------------------------------------------------------------- */
+
+/* What happened to a file; also the bits of duct_watcher_options.changes. */
+typedef enum duct_file_change {
+	DUCT_FILE_CREATED = 1,  /* it is there now; a directory, and then all that is found in it */
+	DUCT_FILE_MODIFIED = 2, /* its content or what stat tells of it changed, or another took its place; never of a directory */
+	DUCT_FILE_DELETED = 4,  /* it is gone; of a directory after all that was in it */
+	DUCT_FILE_NONE = 8      /* no change: for a set that would otherwise be 0, and so all */
+} duct_file_change;
+
+/* The message of a file watcher.  path is the watched path as it was given or, below a directory, that, / and names. */
+typedef struct duct_file_event {
+	duct_file_change change;
+	char path[4096 - sizeof(duct_file_change)];
+} duct_file_event;
+
+/*
+ * How files are watched; NULL is all zeros.
+ *
+ * Changes gather until settle has passed without a new one, or settle_most since the first, and are then told in the order in
+ * which they first came up: the same again on one path is told once, and MODIFIED not after another change of that path.  A
+ * file that is renamed is DELETED and CREATED, a directory with all that is in it; the file that a rename replaces is
+ * MODIFIED.
+ *
+ * Where the system tells of changes (inotify) all are seen.  Otherwise, on request, and where a path, or a directory below
+ * one, is on a file system of which the system does not tell all (network, FUSE, /proc), the files are looked at each
+ * interval: what changes and changes back between two looks is not seen, nor that a file was deleted and made again, which is
+ * MODIFIED.
+ */
+typedef struct duct_watcher_options {
+	size_t size;          /* sizeof(duct_watcher_options): DUCT_WATCHER and DUCT_WATCHER_INIT set it */
+	const char *name;     /* for logs and descriptions; NULL: made from a number */
+	unsigned changes;     /* the changes that are told, duct_file_change; 0: all */
+	bool poll;            /* looks each interval in any case */
+	bool may_be_missing;  /* a path that does not exist is waited for, and not DUCT_INVALID */
+	int64_t interval;     /* between looks, in nanoseconds; 0: one second */
+	int64_t settle;       /* nanoseconds; 0: 50 ms; negative: every change is told at once, and as often as it happens */
+	int64_t settle_most;  /* nanoseconds; 0: 1600 ms */
+	duct_clock *clock;    /* NULL: CLOCK_MONOTONIC */
+} duct_watcher_options;
+
+#define DUCT_WATCHER_INIT { sizeof(duct_watcher_options), NULL, 0, false, false, 0, 0, 0, NULL }
+
+/* Options written in place (C only): DUCT_WATCHER(.changes = DUCT_FILE_CREATED | DUCT_FILE_DELETED) */
+#define DUCT_WATCHER(...) (&(duct_watcher_options){ .size = sizeof(duct_watcher_options), __VA_ARGS__ })
+
+/*
+ * Makes a file watcher: a receiver of messages of type duct_file_event, the changes of files and, below directories, of all
+ * that is in them.  Every change after this has returned is told, of files that are gone meanwhile too.  The paths are
+ * copied.
+ *
+ * Whoever waits for it waits for the system's notice of changes, with no thread behind: such a wait needs a file descriptor
+ * of its own while it sleeps (DUCT_NOMEM without one).  Several threads that receive from one watcher share the events.
+ * duct_receiver_close ends it at once: events that some receiver might already have had are still received, changes that had
+ * not been told are not.
+ *
+ * Returns DUCT_OK; DUCT_INVALID: a NULL, no path, a path that is empty, too long or not there (unless
+ * options->may_be_missing), or that may not be seen, options of an unknown size, unknown changes, a negative interval or
+ * settle_most; DUCT_NOMEM: memory, descriptors or the system's watches are short.  *watcher is written on DUCT_OK only.
+ */
+DUCT_API DUCT_MUST_CHECK duct_status duct_watcher_new(duct_receiver **watcher, const char *const *paths, size_t count,
+    const duct_watcher_options *options);
 
 /* ---- Handles that free themselves ------------------------------------------------------------------------------ */
 

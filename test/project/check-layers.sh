@@ -12,16 +12,15 @@ layer() {
 	case $1 in
 	sync) echo 0 ;;
 	clock | memory | turn | ring | lesson | status | log | hooks | schedule) echo 1 ;;
-	waiter | tour | box | agenda) echo 2 ;;
-	queue | tray) echo 3 ;;
-	cancel | spin | fan | source) echo 4 ;;
-	wait) echo 5 ;;
-	channel) echo 6 ;;
-	resolve) echo 7 ;;
+	waiter | tour | box | agenda | table) echo 2 ;;
+	queue | tray | batch | marks) echo 3 ;;
+	cancel | spin | fan | source | tree) echo 4 ;;
+	wait | dial | survey) echo 5 ;;
+	channel | passage) echo 6 ;;
+	resolve | notice) echo 7 ;;
 	ends) echo 8 ;;
 	anycast | broadcast | transfer | select) echo 9 ;;
-	dial) echo 5 ;;
-	event | timer | scheduler | merge | steps) echo 9 ;;
+	event | timer | scheduler | watcher | merge | steps) echo 9 ;;
 	cache) echo 10 ;;
 	latest) echo 11 ;;
 	*) echo none ;;

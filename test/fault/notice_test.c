@@ -1,0 +1,224 @@
+/*
+ * SPDX-License-Identifier: MIT
+ * SPDX-FileCopyrightText: The Duct authors
+ *
+ * No memory for a notice, or for what it learns: making one fails and leaves nothing; a change that could not be told is found
+ * at a later look, and told then.
+ */
+#include "faults.h"
+#include "harness.h"
+#include "notice.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define SECOND INT64_C(1000000000)
+
+static char top[200];
+static bool polls;
+
+static void begin(bool with_polling)
+{
+	const char *where = getenv("TMPDIR");
+
+	polls = with_polling;
+	snprintf(top, sizeof top, "%s/duct-XXXXXX", where != NULL && *where == '/' ? where : "/tmp");
+	CHECK(mkdtemp(top) != NULL && chdir(top) == 0);
+}
+
+static void end(void)
+{
+	CHECK(chdir("/") == 0 && rmdir(top) == 0);
+}
+
+static struct notice *watch(void)
+{
+	const char *path = top;
+	struct notice *notice;
+
+	CHECK_STATUS(notice_new(&notice, &path, 1, DUCT_WATCHER(.poll = polls, .settle = -1), 0), DUCT_OK);
+	return notice;
+}
+
+static void put(const char *name, const char *more)
+{
+	int file = open(name, O_WRONLY | O_CREAT | O_APPEND, 0600);
+
+	CHECK(file != -1 && write(file, more, strlen(more)) == (ssize_t)strlen(more) && close(file) == 0);
+}
+
+static void each_back_end(void (*check)(void))
+{
+	for (int i = 0; i < 2; i++) {
+		begin(i == 1);
+		check();
+		end();
+	}
+}
+
+/* ---- Making ---------------------------------------------------------------------------------------------------- */
+
+static void make_in_vain(void)
+{
+	const struct fault_live before = fault_live();
+	const char *paths[] = { "d", top, "missing" };
+	bool hit = true;
+
+	CHECK(mkdir("d", 0700) == 0);
+	put("d/f", "");
+	for (long n = 1; hit; n++) {
+		struct notice *none = (struct notice *)&before, *notice = none;
+		struct fault_live after;
+		duct_status status;
+
+		fault_begin(n);
+		status = notice_new(&notice, paths, 3, DUCT_WATCHER(.poll = polls, .may_be_missing = true), 0);
+		hit = fault_end() >= n;
+		CHECK_STATUS(status, hit ? DUCT_NOMEM : DUCT_OK);
+		CHECK((notice == none) == hit && (hit || n > 8));
+		if (!hit)
+			notice_free(notice);
+		after = fault_live();
+		CHECK(fault_live_same(&before, &after));
+	}
+	CHECK(unlink("d/f") == 0 && rmdir("d") == 0);
+}
+
+TEST(nomem_notice_new, fails_and_leaves_nothing, 60)
+{
+	each_back_end(make_in_vain);
+}
+
+/* ---- Pumping --------------------------------------------------------------------------------------------------- */
+
+/* What there is to tell of, in one pump. */
+static void change_much(void)
+{
+	CHECK(rename("new", "d/old") == 0);
+	CHECK(unlink("gone") == 0 && mkdir("e", 0700) == 0 && mkdir("e/e", 0700) == 0);
+	put("e/e/f", "");
+	put("kept", "more");
+	CHECK(rename("c", "b") == 0);
+	CHECK(unlink("f") == 0 && mkdir("f", 0700) == 0);
+}
+
+/* Each that is to be told once is, in whatever pump. */
+static void count_told(struct notice *notice, int *told)
+{
+	static const struct {
+		duct_file_change change;
+		const char *name;
+	} expected[] = { { DUCT_FILE_DELETED, "new" }, { DUCT_FILE_MODIFIED, "d/old" }, { DUCT_FILE_DELETED, "gone" },
+		{ DUCT_FILE_CREATED, "e" }, { DUCT_FILE_CREATED, "e/e" }, { DUCT_FILE_CREATED, "e/e/f" },
+		{ DUCT_FILE_MODIFIED, "kept" }, { DUCT_FILE_DELETED, "c/x" }, { DUCT_FILE_DELETED, "c" },
+		{ DUCT_FILE_CREATED, "b" }, { DUCT_FILE_CREATED, "b/x" }, { DUCT_FILE_DELETED, "f" },
+		{ DUCT_FILE_CREATED, "f" } };
+
+	for (const duct_file_event *event; (event = notice_first(notice)) != NULL; notice_pop(notice)) {
+		size_t i = 0;
+
+		while (event->change != expected[i].change || strcmp(event->path + strlen(top) + 1, expected[i].name) != 0)
+			CHECK(++i < ARRAY_LEN(expected));
+		*told |= 1 << i;
+	}
+}
+
+enum { ALL_TOLD = (1 << 13) - 1 };
+
+static void prepare(void)
+{
+	CHECK(mkdir("d", 0700) == 0 && mkdir("c", 0700) == 0);
+	put("d/old", "");
+	put("c/x", "");
+	put("new", "content");
+	put("gone", "");
+	put("kept", "");
+	put("f", "");
+}
+
+static void clean(void)
+{
+	CHECK(unlink("d/old") == 0 && unlink("b/x") == 0 && unlink("kept") == 0 && unlink("e/e/f") == 0);
+	CHECK(rmdir("d") == 0 && rmdir("b") == 0 && rmdir("e/e") == 0 && rmdir("e") == 0 && rmdir("f") == 0);
+}
+
+static void pump_in_vain(void)
+{
+	const struct fault_live before = fault_live();
+	bool hit = true;
+
+	for (long n = 1; hit; n++) {
+		struct notice *notice;
+		struct fault_live after;
+		int told = 0;
+
+		prepare();
+		notice = watch();
+		change_much();
+		fault_begin(n);
+		notice_pump(notice, SECOND);
+		hit = fault_end() >= n;
+		count_told(notice, &told);
+		if (told != ALL_TOLD) {
+			CHECK(hit && notice_due(notice) == 2 * SECOND);
+			notice_pump(notice, 2 * SECOND);
+			count_told(notice, &told);
+		}
+		CHECK(told == ALL_TOLD);
+		CHECK(hit || n > 13);
+		put("d/old", "more");
+		CHECK(rmdir("f") == 0);
+		notice_pump(notice, 3 * SECOND);
+		for (int i = 0; i < 2; i++, notice_pop(notice))
+			CHECK(notice_first(notice) != NULL);
+		CHECK(notice_first(notice) == NULL && (notice_due(notice) == DUCT_FOREVER) == !polls);
+		CHECK(mkdir("f", 0700) == 0);
+		notice_free(notice);
+		after = fault_live();
+		CHECK(fault_live_same(&before, &after));
+		clean();
+	}
+}
+
+TEST(nomem_notice_pump, tells_later_what_it_could_not_tell, 60)
+{
+	each_back_end(pump_in_vain);
+}
+
+/* A root that could not be told of, and its passage. */
+static void lose_root(void)
+{
+	bool hit = true;
+
+	for (long n = 1; hit; n++) {
+		const char *path = "d/e";
+		struct notice *notice;
+		int events = 0;
+
+		CHECK(mkdir("d", 0700) == 0 && mkdir("d/e", 0700) == 0);
+		CHECK_STATUS(notice_new(&notice, &path, 1, DUCT_WATCHER(.poll = polls, .settle = -1), 0), DUCT_OK);
+		CHECK(rmdir("d/e") == 0 && rmdir("d") == 0);
+		fault_begin(n);
+		notice_pump(notice, SECOND);
+		hit = fault_end() >= n;
+		notice_pump(notice, 2 * SECOND);
+		for (; notice_first(notice) != NULL; notice_pop(notice), events++)
+			CHECK(notice_first(notice)->change == DUCT_FILE_DELETED);
+		CHECK(events == 1);
+		CHECK(mkdir("d", 0700) == 0 && mkdir("d/e", 0700) == 0);
+		notice_pump(notice, 3 * SECOND);
+		CHECK(notice_first(notice) != NULL && notice_first(notice)->change == DUCT_FILE_CREATED);
+		notice_pop(notice);
+		put("d/e/f", "");
+		notice_pump(notice, 4 * SECOND);
+		CHECK(notice_first(notice) != NULL && strcmp(notice_first(notice)->path, "d/e/f") == 0);
+		notice_free(notice);
+		CHECK(unlink("d/e/f") == 0 && rmdir("d/e") == 0 && rmdir("d") == 0);
+	}
+}
+
+TEST(nomem_notice_pump, finds_a_path_that_it_lost, 60)
+{
+	each_back_end(lose_root);
+}

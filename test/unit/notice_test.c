@@ -1,0 +1,940 @@
+/*
+ * SPDX-License-Identifier: MIT
+ * SPDX-FileCopyrightText: The Duct authors
+ *
+ * Notice of changes of files: what is told of files, directories, links and paths that come and go, by both back ends.
+ */
+#include "grove.h"
+#include "harness.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* ---- Files ----------------------------------------------------------------------------------------------------- */
+
+static void file_lives(struct grove *grove)
+{
+	put(grove, "old", "");
+	grove_watch(grove, "", AT_ONCE());
+	TOLD(grove, "");
+	put(grove, "a", "");
+	TOLD(grove, "+a");
+	put(grove, "a", "more");
+	TOLD(grove, "~a");
+	put(grove, "old", "more");
+	TOLD(grove, "~old");
+	drop(grove, "a");
+	TOLD(grove, "-a");
+	drop(grove, "old");
+	TOLD(grove, "-old");
+	TOLD(grove, "");
+}
+
+TEST(notice_file, is_created_and_modified_and_deleted, 20)
+{
+	grove_both(file_lives);
+}
+
+static void facts_change(struct grove *grove)
+{
+	struct timespec times[2] = { { .tv_sec = 5 }, { .tv_sec = 5 } };
+
+	put(grove, "a", "");
+	grove_watch(grove, "", AT_ONCE());
+	set_mode(grove, "a", 0640);
+	TOLD(grove, "~a");
+	CHECK(utimensat(AT_FDCWD, grove_path(grove, "a"), times, 0) == 0);
+	TOLD(grove, "~a");
+	times[1].tv_nsec = 1;
+	CHECK(utimensat(AT_FDCWD, grove_path(grove, "a"), times, 0) == 0);
+	TOLD(grove, "~a");
+	TOLD(grove, "");
+}
+
+TEST(notice_file, is_modified_by_what_stat_tells_of_it, 20)
+{
+	grove_both(facts_change);
+}
+
+static void file_is_renamed(struct grove *grove)
+{
+	put(grove, "a", "");
+	put(grove, "b", "");
+	make_directory(grove, "d");
+	grove_watch(grove, "", AT_ONCE());
+	move(grove, "a", "c");
+	TOLD(grove, "-a +c");
+	move(grove, "c", "b");
+	TOLD(grove, "-c ~b");
+	put(grove, "b", "more");
+	TOLD(grove, "~b");
+	move(grove, "b", "d/b");
+	TOLD(grove, "-b +d/b");
+	drop(grove, "d/b");
+	TOLD(grove, "-d/b");
+}
+
+TEST(notice_file, renamed_is_deleted_and_created, 20)
+{
+	grove_both(file_is_renamed);
+}
+
+/* Editors write a new file and rename it over the old one, again and again. */
+static void file_is_replaced(struct grove *grove)
+{
+	put(grove, "a", "");
+	grove_watch(grove, "a", AT_ONCE());
+	for (int i = 0; i < 3; i++) {
+		put(grove, "new", "content");
+		move(grove, "new", "a");
+		TOLD(grove, "~a");
+	}
+	put(grove, "a", "more");
+	TOLD(grove, "~a");
+}
+
+TEST(notice_file, replaced_is_modified_each_time, 20)
+{
+	grove_both(file_is_replaced);
+}
+
+/* Two renames over one file before anybody looks. */
+TEST(notice_file, replaced_twice_is_modified_twice, 20)
+{
+	struct grove grove;
+
+	grove_begin(&grove, false);
+	put(&grove, "a", "");
+	grove_watch(&grove, "", AT_ONCE());
+	put(&grove, "b", "");
+	put(&grove, "c", "");
+	move(&grove, "b", "a");
+	move(&grove, "c", "a");
+	TOLD(&grove, "+b +c -b ~a -c ~a");
+	grove_end(&grove);
+}
+
+static void exchange(const struct grove *grove, const char *one, const char *other)
+{
+	const char *one_path = grove_path(grove, one), *other_path = grove_path(grove, other);
+
+	CHECK(syscall(SYS_renameat2, AT_FDCWD, one_path, AT_FDCWD, other_path, 1 << 1) == 0);
+}
+
+static void files_change_places(struct grove *grove)
+{
+	put(grove, "a", "");
+	make_directory(grove, "b");
+	put(grove, "b/f", "");
+	put(grove, "c", "");
+	put(grove, "d", "");
+	grove_watch(grove, "", AT_ONCE());
+	exchange(grove, "c", "d");
+	TOLD_ANYHOW(grove, grove->polls ? "~c ~d" : "+c +d -c -d ~d");
+	exchange(grove, "a", "b");
+	grove_pump(grove);
+	while (notice_first(grove->notice) != NULL)
+		notice_pop(grove->notice);
+	put(grove, "a/f", "more");
+	TOLD(grove, "~a/f");
+	drop(grove, "b");
+	TOLD(grove, "-b");
+	drop(grove, "c");
+	TOLD(grove, "-c");
+	drop(grove, "d");
+	TOLD(grove, "-d");
+}
+
+TEST(notice_file, that_changes_places_with_another_is_known_there, 20)
+{
+	grove_both(files_change_places);
+}
+
+/* What came and went is told, though it can not be seen any more. */
+TEST(notice_file, that_is_gone_already_is_told_of, 20)
+{
+	struct grove grove;
+
+	grove_begin(&grove, false);
+	grove_watch(&grove, "", AT_ONCE());
+	for (int i = 0; i < 2; i++) {
+		put(&grove, "a", "x");
+		drop(&grove, "a");
+	}
+	TOLD(&grove, "+a ~a -a +a ~a -a");
+	make_directory(&grove, "d");
+	drop(&grove, "d");
+	TOLD(&grove, "+d -d");
+	grove_end(&grove);
+}
+
+static void kind_changes(struct grove *grove)
+{
+	put(grove, "a", "");
+	make_directory(grove, "b");
+	put(grove, "b/x", "");
+	grove_watch(grove, "", AT_ONCE());
+	drop(grove, "a");
+	make_directory(grove, "a");
+	TOLD(grove, "-a +a");
+	put(grove, "a/x", "");
+	TOLD(grove, "+a/x");
+	drop(grove, "b");
+	put(grove, "b", "");
+	TOLD(grove, "-b/x -b +b");
+	put(grove, "b", "more");
+	TOLD(grove, "~b");
+}
+
+TEST(notice_file, that_became_a_directory_is_deleted_and_created, 20)
+{
+	grove_both(kind_changes);
+}
+
+/* ---- Directories ----------------------------------------------------------------------------------------------- */
+
+static void directories_live(struct grove *grove)
+{
+	make_directory(grove, "d");
+	make_directory(grove, "d/e");
+	grove_watch(grove, "", AT_ONCE());
+	put(grove, "d/e/f", "");
+	TOLD(grove, "+d/e/f");
+	make_directory(grove, "d/e/g");
+	TOLD(grove, "+d/e/g");
+	put(grove, "d/e/g/h", "");
+	TOLD(grove, "+d/e/g/h");
+	put(grove, "d/e/g/h", "more");
+	TOLD(grove, "~d/e/g/h");
+	drop(grove, "d/e/g");
+	TOLD(grove, "-d/e/g/h -d/e/g");
+	drop(grove, "d/e/f");
+	TOLD(grove, "-d/e/f");
+	make_directory(grove, "d/e/g");
+	TOLD(grove, "+d/e/g");
+	put(grove, "d/e/g/h", "");
+	TOLD(grove, "+d/e/g/h");
+}
+
+TEST(notice_directory, is_watched_with_all_below_it, 20)
+{
+	grove_both(directories_live);
+}
+
+/* Made and filled before anybody looks. */
+static void directory_is_full(struct grove *grove)
+{
+	grove_watch(grove, "", AT_ONCE());
+	make_directory(grove, "d");
+	make_directory(grove, "d/e");
+	put(grove, "d/e/f", "");
+	TOLD(grove, "+d +d/e +d/e/f");
+	put(grove, "d/e/f", "more");
+	TOLD(grove, "~d/e/f");
+	put(grove, "d/g", "");
+	TOLD(grove, "+d/g");
+}
+
+TEST(notice_directory, that_is_new_is_told_with_all_that_is_in_it, 20)
+{
+	grove_both(directory_is_full);
+}
+
+static void tree_moves(struct grove *grove)
+{
+	make_directory(grove, "top");
+	make_directory(grove, "d");
+	make_directory(grove, "d/e");
+	put(grove, "d/e/f", "");
+	grove_watch(grove, "top", AT_ONCE());
+	move(grove, "d", "top/d");
+	TOLD(grove, "+top/d +top/d/e +top/d/e/f");
+	put(grove, "top/d/e/f", "more");
+	TOLD(grove, "~top/d/e/f");
+	move(grove, "top/d", "top/c");
+	TOLD(grove, "-top/d/e/f -top/d/e -top/d +top/c +top/c/e +top/c/e/f");
+	put(grove, "top/c/e/f", "more");
+	TOLD(grove, "~top/c/e/f");
+	move(grove, "top/c", "d");
+	TOLD(grove, "-top/c/e/f -top/c/e -top/c");
+	put(grove, "d/e/f", "more");
+	put(grove, "d/e/g", "");
+	TOLD(grove, "");
+}
+
+TEST(notice_directory, that_moves_is_deleted_and_created_with_all_that_is_in_it, 20)
+{
+	grove_both(tree_moves);
+}
+
+/* A rename can put a directory in the place of an empty one. */
+static void directory_is_replaced(struct grove *grove)
+{
+	make_directory(grove, "d");
+	make_directory(grove, "e");
+	put(grove, "e/f", "");
+	grove_watch(grove, "", AT_ONCE());
+	move(grove, "e", "d");
+	TOLD(grove, "-e/f -e +d/f");
+	put(grove, "d/f", "more");
+	TOLD(grove, "~d/f");
+}
+
+TEST(notice_directory, that_is_replaced_is_told_by_what_is_in_it, 20)
+{
+	grove_both(directory_is_replaced);
+}
+
+static void directory_changes(struct grove *grove)
+{
+	make_directory(grove, "d");
+	grove_watch(grove, "", AT_ONCE());
+	set_mode(grove, "d", 0750);
+	set_mode(grove, "", 0750);
+	TOLD(grove, "");
+	put(grove, "d/f", "");
+	TOLD(grove, "+d/f");
+}
+
+TEST(notice_directory, is_never_modified, 20)
+{
+	grove_both(directory_changes);
+}
+
+static void many_names(struct grove *grove)
+{
+	char name[20];
+
+	grove_watch(grove, "", AT_ONCE());
+	for (int i = 0; i < 500; i++) {
+		snprintf(name, sizeof name, "%d", i);
+		put(grove, name, "");
+	}
+	grove_pump(grove);
+	for (int i = 0; i < 500; i++) {
+		CHECK(notice_first(grove->notice) != NULL && notice_first(grove->notice)->change == DUCT_FILE_CREATED);
+		notice_pop(grove->notice);
+	}
+	CHECK(notice_first(grove->notice) == NULL);
+	drop(grove, "250");
+	TOLD(grove, "-250");
+	put(grove, "499", "more");
+	TOLD(grove, "~499");
+}
+
+TEST(notice_directory, may_be_large, 20)
+{
+	grove_both(many_names);
+}
+
+/* ---- Links ----------------------------------------------------------------------------------------------------- */
+
+static void links_below(struct grove *grove)
+{
+	make_directory(grove, "top");
+	make_directory(grove, "out");
+	put(grove, "out/f", "");
+	link_to(grove, "nowhere", "top/old");
+	grove_watch(grove, "top", AT_ONCE());
+	link_to(grove, "../out", "top/l");
+	TOLD(grove, "+top/l");
+	put(grove, "out/f", "more");
+	put(grove, "out/g", "");
+	TOLD(grove, "");
+	link_to(grove, "elsewhere", "new");
+	move(grove, "new", "top/old");
+	TOLD(grove, "~top/old");
+	drop(grove, "top/l");
+	TOLD(grove, "-top/l");
+}
+
+TEST(notice_link, is_a_file_and_not_followed, 20)
+{
+	grove_both(links_below);
+}
+
+static void link_is_root(struct grove *grove)
+{
+	make_directory(grove, "one");
+	make_directory(grove, "two");
+	put(grove, "one/f", "");
+	put(grove, "one/g", "");
+	put(grove, "two/f", "other");
+	link_to(grove, "one", "l");
+	grove_watch(grove, "l", AT_ONCE());
+	put(grove, "l/f", "more");
+	TOLD(grove, "~l/f");
+	link_to(grove, "two", "new");
+	move(grove, "new", "l");
+	TOLD(grove, "-l/g ~l/f");
+	put(grove, "one/f", "more");
+	TOLD(grove, "");
+	put(grove, "two/f", "more");
+	TOLD(grove, "~l/f");
+	drop(grove, "two");
+	TOLD(grove, "-l/f -l");
+	make_directory(grove, "two");
+	TOLD(grove, "+l");
+	put(grove, "two/f", "");
+	TOLD(grove, "+l/f");
+	drop(grove, "l");
+	TOLD(grove, "-l/f -l");
+	link_to(grove, "two", "l");
+	TOLD(grove, "+l +l/f");
+}
+
+TEST(notice_link, that_is_watched_is_followed_wherever_it_leads, 20)
+{
+	grove_both(link_is_root);
+}
+
+/* A file behind links that are set anew, as configuration is deployed. */
+static void links_on_the_way(struct grove *grove)
+{
+	make_directory(grove, "v1");
+	make_directory(grove, "v2");
+	put(grove, "v1/conf", "one");
+	put(grove, "v2/conf", "the other");
+	link_to(grove, grove_path(grove, "v1"), "current");
+	link_to(grove, "./current/../current/conf", "conf");
+	grove_watch(grove, "conf", AT_ONCE());
+	put(grove, "v1/conf", "more");
+	TOLD(grove, "~conf");
+	link_to(grove, grove_path(grove, "v2"), "new");
+	move(grove, "new", "current");
+	TOLD(grove, "~conf");
+	put(grove, "v1/conf", "more");
+	TOLD(grove, "");
+	put(grove, "v2/conf", "more");
+	TOLD(grove, "~conf");
+	drop(grove, "current");
+	TOLD(grove, "-conf");
+	link_to(grove, "v1", "current");
+	TOLD(grove, "+conf");
+	drop(grove, "current");
+	link_to(grove, "conf", "current");
+	TOLD(grove, "-conf");
+}
+
+TEST(notice_link, on_the_way_may_be_set_anew, 20)
+{
+	grove_both(links_on_the_way);
+}
+
+/* ---- Paths that come and go ------------------------------------------------------------------------------------ */
+
+static void root_comes_back(struct grove *grove)
+{
+	make_directory(grove, "d");
+	put(grove, "d/f", "");
+	grove_watch(grove, "d", AT_ONCE());
+	for (int i = 0; i < 3; i++) {
+		drop(grove, "d");
+		TOLD(grove, "-d/f -d");
+		make_directory(grove, "d");
+		TOLD(grove, "+d");
+		put(grove, "d/f", "");
+		TOLD(grove, "+d/f");
+		put(grove, "d/f", "more");
+		TOLD(grove, "~d/f");
+	}
+	move(grove, "d", "e");
+	TOLD(grove, "-d/f -d");
+	put(grove, "e/g", "");
+	TOLD(grove, "");
+	move(grove, "e", "d");
+	TOLD_ANYHOW(grove, "+d +d/f +d/g");
+}
+
+TEST(notice_root, removed_and_made_again_goes_on_being_watched, 20)
+{
+	grove_both(root_comes_back);
+}
+
+static void file_root_comes_back(struct grove *grove)
+{
+	put(grove, "f", "");
+	grove_watch(grove, "f", AT_ONCE());
+	put(grove, "g", "");
+	TOLD(grove, "");
+	put(grove, "f", "more");
+	TOLD(grove, "~f");
+	drop(grove, "f");
+	TOLD(grove, "-f");
+	put(grove, "f", "");
+	TOLD(grove, "+f");
+	put(grove, "f", "more");
+	TOLD(grove, "~f");
+	drop(grove, "f");
+	make_directory(grove, "f");
+	TOLD(grove, "-f +f");
+	put(grove, "f/x", "");
+	TOLD(grove, "+f/x");
+	drop(grove, "f");
+	put(grove, "f", "");
+	TOLD(grove, "-f/x -f +f");
+}
+
+TEST(notice_root, may_be_a_file, 20)
+{
+	grove_both(file_root_comes_back);
+}
+
+static void way_to_root_moves(struct grove *grove)
+{
+	make_directory(grove, "a");
+	make_directory(grove, "a/b");
+	make_directory(grove, "a/b/c");
+	put(grove, "a/b/c/f", "");
+	grove_watch(grove, "a/b/c", AT_ONCE());
+	move(grove, "a", "z");
+	TOLD(grove, "-a/b/c/f -a/b/c");
+	put(grove, "z/b/c/f", "more");
+	TOLD(grove, "");
+	make_directory(grove, "a");
+	TOLD(grove, "");
+	make_directory(grove, "a/b");
+	TOLD(grove, "");
+	move(grove, "z/b/c", "a/b/c");
+	TOLD(grove, "+a/b/c +a/b/c/f");
+	put(grove, "a/b/c/f", "more");
+	TOLD(grove, "~a/b/c/f");
+	drop(grove, "a");
+	TOLD(grove, "-a/b/c/f -a/b/c");
+	make_directory(grove, "a");
+	make_directory(grove, "a/b");
+	make_directory(grove, "a/b/c");
+	TOLD(grove, "+a/b/c");
+	put(grove, "a/b/c/f", "");
+	TOLD(grove, "+a/b/c/f");
+}
+
+TEST(notice_root, is_found_again_whatever_happens_on_the_way_to_it, 20)
+{
+	grove_both(way_to_root_moves);
+}
+
+static void root_is_missing(struct grove *grove)
+{
+	const char *path = grove_path(grove, "a/b");
+	struct notice *none = (struct notice *)grove;
+
+	CHECK_STATUS(notice_new(&none, &path, 1, DUCT_WATCHER(.poll = grove->polls), grove->now), DUCT_INVALID);
+	CHECK(none == (struct notice *)grove);
+	grove_watch(grove, "a/b", AT_ONCE(.may_be_missing = true));
+	TOLD(grove, "");
+	put(grove, "a", "");
+	TOLD(grove, "");
+	drop(grove, "a");
+	make_directory(grove, "a");
+	TOLD(grove, "");
+	put(grove, "a/b", "");
+	TOLD(grove, "+a/b");
+	put(grove, "a/b", "more");
+	TOLD(grove, "~a/b");
+}
+
+TEST(notice_root, that_is_missing_is_invalid_or_waited_for, 20)
+{
+	grove_both(root_is_missing);
+}
+
+/* All that happens to a file that did not exist, though nobody was looking meanwhile. */
+TEST(notice_root, that_was_missing_is_told_of_from_its_first_moment, 20)
+{
+	struct grove grove;
+
+	grove_begin(&grove, false);
+	grove_watch(&grove, "f", AT_ONCE(.may_be_missing = true));
+	put(&grove, "f", "x");
+	drop(&grove, "f");
+	put(&grove, "f", "");
+	TOLD(&grove, "+f ~f -f +f");
+	grove_end(&grove);
+}
+
+/* Paths are told as they were given, and are what they were when the working directory is another. */
+static void path_is_relative(struct grove *grove)
+{
+	static const char *const given[] = { "d/", "./e", "d/../d", ".//f" };
+
+	make_directory(grove, "d");
+	make_directory(grove, "e");
+	put(grove, "f", "");
+	CHECK_STATUS(notice_new(&grove->notice, given, 4, AT_ONCE(.poll = grove->polls), grove->now), DUCT_OK);
+	CHECK(chdir("/") == 0);
+	put(grove, "d/x", "");
+	TOLD_ANYHOW(grove, "+d/x +d/../d/x");
+	put(grove, "e/x", "");
+	TOLD(grove, "+./e/x");
+	put(grove, "f", "more");
+	TOLD(grove, "~.//f");
+	drop(grove, "d");
+	TOLD_ANYHOW(grove, "-d/x -d/ -d/../d/x -d/../d");
+	make_directory(grove, "d");
+	TOLD_ANYHOW(grove, "+d/ +d/../d");
+}
+
+TEST(notice_root, is_told_as_it_was_given, 20)
+{
+	grove_both(path_is_relative);
+}
+
+static void root_is_here(struct grove *grove)
+{
+	static const char *const here[] = { "." };
+
+	make_directory(grove, "d");
+	CHECK(chdir("d") == 0);
+	CHECK_STATUS(notice_new(&grove->notice, here, 1, AT_ONCE(.poll = grove->polls), grove->now), DUCT_OK);
+	CHECK(chdir("/") == 0);
+	put(grove, "d/x", "");
+	TOLD(grove, "+./x");
+	drop(grove, "d");
+	TOLD(grove, "-./x -.");
+	make_directory(grove, "d");
+	TOLD(grove, "+.");
+}
+
+TEST(notice_root, may_be_the_working_directory, 20)
+{
+	grove_both(root_is_here);
+}
+
+/* Roots within others, and one twice: in a batch each change is told once. */
+static void roots_overlap(struct grove *grove)
+{
+	const char *paths[] = { grove_path(grove, "d"), grove_path(grove, "d/e"), grove_path(grove, "d"),
+		grove_path(grove, "d/e/f") };
+
+	make_directory(grove, "d");
+	make_directory(grove, "d/e");
+	put(grove, "d/e/f", "");
+	CHECK_STATUS(
+	    notice_new(&grove->notice, paths, 4, DUCT_WATCHER(.poll = grove->polls, .settle = 1), grove->now), DUCT_OK);
+	put(grove, "d/e/f", "more");
+	put(grove, "d/e/g", "");
+	grove_pump(grove);
+	grove->now += 1;
+	notice_pump(grove->notice, grove->now);
+	CHECK(grove_tells(grove, "~d/e/f +d/e/g", true));
+	drop(grove, "d");
+	grove_pump(grove);
+	grove->now += 1;
+	notice_pump(grove->notice, grove->now);
+	CHECK(grove_tells(grove, "-d/e/f -d/e/g -d/e -d", true));
+	make_directory(grove, "d");
+	make_directory(grove, "d/e");
+	put(grove, "d/e/f", "");
+	grove_pump(grove);
+	grove->now += 1;
+	notice_pump(grove->notice, grove->now);
+	CHECK(grove_tells(grove, "+d +d/e +d/e/f", true));
+}
+
+TEST(notice_root, may_lie_within_another, 20)
+{
+	grove_both(roots_overlap);
+}
+
+/* ---- Paths that are too long ----------------------------------------------------------------------------------- */
+
+enum { NAME_LENGTH = 200 };
+
+/* Directories within each other, and the longest path that fits an event; one more letter does not. */
+static void path_is_long(struct grove *grove)
+{
+	char path[PATH_MAX], name[NAME_LENGTH + 2];
+	const size_t most = sizeof(((duct_file_event *)NULL)->path) - 1;
+	size_t length = strlen(strcpy(path, grove->top));
+	const duct_file_event *event;
+
+	memset(name, 'n', sizeof name);
+	for (; length + 1 + NAME_LENGTH + 2 <= most - 1; length += 1 + NAME_LENGTH) {
+		snprintf(path + length, sizeof path - length, "/%.*s", NAME_LENGTH, name);
+		CHECK(mkdir(path, 0700) == 0);
+	}
+	grove_watch(grove, "", AT_ONCE());
+	snprintf(path + length, sizeof path - length, "/%.*s", (int)(most - length), name);
+	CHECK(strlen(path) == most + 1 && close(creat(path, 0600)) == 0);
+	TOLD(grove, "");
+	path[most] = '\0';
+	CHECK(close(creat(path, 0600)) == 0);
+	grove_pump(grove);
+	event = notice_first(grove->notice);
+	CHECK(event != NULL && event->change == DUCT_FILE_CREATED && strcmp(event->path, path) == 0);
+	notice_pop(grove->notice);
+	CHECK(notice_first(grove->notice) == NULL);
+	CHECK(grove->polls || notice_due(grove->notice) == DUCT_FOREVER);
+}
+
+TEST(notice_path, that_does_not_fit_is_not_watched, 20)
+{
+	grove_both(path_is_long);
+}
+
+/* ---- Which changes --------------------------------------------------------------------------------------------- */
+
+/* Every set of changes: exactly those of it are told. */
+static void changes_are_chosen(struct grove *grove)
+{
+	static const char *const expected[] = { "+a ~a -a", "+a", "~a", "+a ~a", "-a", "+a -a", "~a -a", "+a ~a -a" };
+	char told[80];
+
+	for (unsigned set = 0; set < 16; set++) {
+		grove_watch(grove, "", AT_ONCE(.changes = set));
+		*told = '\0';
+		for (int i = 0; i < 3; i++) {
+			i < 2 ? put(grove, "a", i == 0 ? "" : "more") : drop(grove, "a");
+			grove_pump(grove);
+			for (const duct_file_event *event; (event = notice_first(grove->notice)) != NULL;
+			     notice_pop(grove->notice))
+				sprintf(told + strlen(told), "%s%ca", *told != '\0' ? " " : "", " +~?-"[event->change]);
+		}
+		CHECK(strcmp(told, set == DUCT_FILE_NONE ? "" : expected[set & 7]) == 0);
+	}
+}
+
+TEST(notice_changes, are_those_that_are_wanted, 20)
+{
+	grove_both(changes_are_chosen);
+}
+
+/* Written and removed twice: both removals are told, whatever is there when they are. */
+TEST(notice_changes, of_one_kind_are_all_told, 20)
+{
+	struct grove grove;
+
+	grove_begin(&grove, false);
+	grove_watch(&grove, "", DUCT_WATCHER(.changes = DUCT_FILE_DELETED));
+	for (int i = 0; i < 2; i++) {
+		put(&grove, "a", "content");
+		drop(&grove, "a");
+	}
+	grove_pump(&grove);
+	grove.now = notice_due(grove.notice);
+	TOLD(&grove, "-a -a");
+	grove_end(&grove);
+}
+
+/* ---- Batches and time ------------------------------------------------------------------------------------------ */
+
+/* Told 50 ms after the last change, folded. */
+TEST(notice_batch, is_told_when_nothing_new_came_for_a_while, 20)
+{
+	const int64_t ms = SECOND / 1000;
+	struct grove grove;
+
+	grove_begin(&grove, false);
+	grove_watch(&grove, "", NULL);
+	CHECK(notice_due(grove.notice) == DUCT_FOREVER);
+	put(&grove, "a", "content");
+	TOLD(&grove, "");
+	CHECK(notice_due(grove.notice) == grove.now + 50 * ms);
+	grove.now += 49 * ms;
+	put(&grove, "b", "");
+	put(&grove, "a", "more");
+	TOLD(&grove, "");
+	CHECK(notice_due(grove.notice) == grove.now + 50 * ms);
+	grove.now += 50 * ms - 1;
+	TOLD(&grove, "");
+	grove.now++;
+	TOLD(&grove, "+a +b");
+	CHECK(notice_due(grove.notice) == DUCT_FOREVER);
+	grove_end(&grove);
+}
+
+/* ... and 1.6 s after the first at the latest. */
+TEST(notice_batch, does_not_wait_for_ever, 20)
+{
+	const int64_t ms = SECOND / 1000;
+	struct grove grove;
+	char name[20];
+
+	grove_begin(&grove, false);
+	grove_watch(&grove, "", NULL);
+	for (int i = 0; i < 40; i++) {
+		snprintf(name, sizeof name, "%d", i);
+		put(&grove, name, "");
+		TOLD(&grove, "");
+		grove.now += 40 * ms;
+	}
+	CHECK(notice_due(grove.notice) == grove.now);
+	notice_pump(grove.notice, grove.now);
+	for (int i = 0; i < 40; i++, notice_pop(grove.notice))
+		CHECK(notice_first(grove.notice) != NULL);
+	CHECK(notice_first(grove.notice) == NULL);
+	grove_end(&grove);
+}
+
+TEST(notice_poll, looks_each_interval_and_has_no_descriptor, 20)
+{
+	struct grove grove;
+
+	grove_begin(&grove, true);
+	grove_watch(&grove, "", AT_ONCE(.interval = 5 * SECOND));
+	CHECK(notice_descriptor(grove.notice) == -1 && notice_due(grove.notice) == grove.now + 5 * SECOND);
+	put(&grove, "a", "");
+	grove.now += 5 * SECOND - 1;
+	notice_pump(grove.notice, grove.now);
+	CHECK(notice_first(grove.notice) == NULL && notice_due(grove.notice) == grove.now + 1);
+	grove.now += 2;
+	notice_pump(grove.notice, grove.now);
+	CHECK(grove_tells(&grove, "+a", false) && notice_due(grove.notice) == grove.now + 5 * SECOND);
+	grove_watch(&grove, "", NULL);
+	CHECK(notice_due(grove.notice) == grove.now + SECOND);
+	grove_watch(&grove, "", DUCT_WATCHER(.interval = INT64_MAX));
+	CHECK(notice_due(grove.notice) == DUCT_FOREVER);
+	grove_end(&grove);
+}
+
+/* A file system that does not tell of its changes is looked at. */
+TEST(notice_poll, is_what_a_deaf_file_system_gets, 20)
+{
+	const char *path = "/proc/self/oom_score_adj";
+	struct notice *notice;
+
+	CHECK_STATUS(notice_new(&notice, &path, 1, NULL, 7), DUCT_OK);
+	CHECK(notice_descriptor(notice) != -1 && notice_due(notice) == 7 + SECOND);
+	notice_pump(notice, 7 + SECOND);
+	CHECK(notice_due(notice) == 7 + 2 * SECOND);
+	notice_free(notice);
+}
+
+/* ---- Arguments ------------------------------------------------------------------------------------------------- */
+
+TEST(notice_new, refuses_what_cannot_be, 20)
+{
+	const char *here = "/", *nothing[] = { NULL }, *empty = "";
+	struct notice *notice = (struct notice *)&here;
+	char *much = malloc(5001);
+	const duct_watcher_options unknown = { .size = sizeof unknown - 1 };
+
+	memset(much, '/', 5000);
+	much[5000] = '\0';
+	errno = 77;
+	CHECK_STATUS(notice_new(NULL, &here, 1, NULL, 0), DUCT_INVALID);
+	CHECK_STATUS(notice_new(&notice, NULL, 1, NULL, 0), DUCT_INVALID);
+	CHECK_STATUS(notice_new(&notice, &here, 0, NULL, 0), DUCT_INVALID);
+	CHECK_STATUS(notice_new(&notice, nothing, 1, NULL, 0), DUCT_INVALID);
+	CHECK_STATUS(notice_new(&notice, &empty, 1, NULL, 0), DUCT_INVALID);
+	CHECK_STATUS(notice_new(&notice, (const char *const *)&much, 1, NULL, 0), DUCT_INVALID);
+	CHECK_STATUS(notice_new(&notice, &here, 1, &unknown, 0), DUCT_INVALID);
+	CHECK_STATUS(notice_new(&notice, &here, 1, DUCT_WATCHER(.changes = 16), 0), DUCT_INVALID);
+	CHECK_STATUS(notice_new(&notice, &here, 1, DUCT_WATCHER(.interval = -1), 0), DUCT_INVALID);
+	CHECK_STATUS(notice_new(&notice, &here, 1, DUCT_WATCHER(.settle_most = -1), 0), DUCT_INVALID);
+	CHECK(notice == (struct notice *)&here && errno == 77);
+	notice_free(NULL);
+	free(much);
+}
+
+/* ---- Shortages ------------------------------------------------------------------------------------------------- */
+
+/* No descriptor is left for so many more. */
+static void limit_descriptors(int more)
+{
+	struct rlimit limit;
+	const int next = dup(0);
+
+	CHECK(next != -1 && close(next) == 0 && getrlimit(RLIMIT_NOFILE, &limit) == 0);
+	limit.rlim_cur = (rlim_t)(next + more);
+	CHECK(setrlimit(RLIMIT_NOFILE, &limit) == 0);
+}
+
+static void unlimit_descriptors(void)
+{
+	struct rlimit limit;
+
+	CHECK(getrlimit(RLIMIT_NOFILE, &limit) == 0);
+	limit.rlim_cur = limit.rlim_max;
+	CHECK(setrlimit(RLIMIT_NOFILE, &limit) == 0);
+}
+
+static void descriptors_are_short(struct grove *grove)
+{
+	const char *path = grove_path(grove, "");
+	struct notice *notice;
+
+	make_directory(grove, "d");
+	for (int more = 0; more < 1 + !grove->polls; more++) {
+		limit_descriptors(more);
+		CHECK_STATUS(notice_new(&notice, &path, 1, DUCT_WATCHER(.poll = grove->polls), 0), DUCT_NOMEM);
+		unlimit_descriptors();
+	}
+	grove_watch(grove, "", AT_ONCE());
+	make_directory(grove, "e");
+	put(grove, "e/f", "");
+	limit_descriptors(0);
+	TOLD(grove, grove->polls ? "" : "+e");
+	CHECK(notice_due(grove->notice) == grove->now + SECOND);
+	unlimit_descriptors();
+	grove->now = notice_due(grove->notice);
+	notice_pump(grove->notice, grove->now);
+	CHECK(grove_tells(grove, grove->polls ? "+e +e/f" : "+e/f", false));
+	CHECK(grove->polls || notice_due(grove->notice) == DUCT_FOREVER);
+}
+
+TEST(notice_shortage, of_descriptors_is_made_up_for, 20)
+{
+	grove_both(descriptors_are_short);
+}
+
+/* Whoever may not read a directory is told of it, but not of what is in it, until that is allowed. */
+static void access_is_denied(struct grove *grove)
+{
+	set_mode(grove, "", 0755);
+	make_directory(grove, "d");
+	put(grove, "d/f", "");
+	CHECK(chown(grove_path(grove, "d"), 1, 1) == 0);
+	set_mode(grove, "d", 0);
+	CHECK(seteuid(1) == 0);
+	grove_watch(grove, "", AT_ONCE());
+	TOLD(grove, "");
+	set_mode(grove, "d", 0700);
+	TOLD(grove, "+d/f");
+	CHECK(seteuid(0) == 0);
+	put(grove, "d/g", "");
+	CHECK(seteuid(1) == 0);
+	TOLD(grove, "+d/g");
+	set_mode(grove, "d", 0);
+	TOLD(grove, "");
+	CHECK(seteuid(0) == 0);
+}
+
+TEST(notice_access, that_is_denied_leaves_what_is_known, 20)
+{
+	if (geteuid() == 0)
+		grove_both(access_is_denied);
+}
+
+static void nothing_is_left_behind(struct grove *grove)
+{
+	const int before = open_descriptors();
+
+	make_directory(grove, "d");
+	put(grove, "d/f", "");
+	errno = 77;
+	grove_watch(grove, "", NULL);
+	put(grove, "d/g", "");
+	make_directory(grove, "e");
+	errno = 77;
+	grove_pump(grove);
+	CHECK(errno == 77);
+	CHECK(open_descriptors() == before + (grove->polls ? 0 : 1));
+	errno = 77;
+	notice_free(grove->notice);
+	CHECK(errno == 77);
+	grove->notice = NULL;
+	CHECK(open_descriptors() == before);
+}
+
+TEST(notice_free, leaves_no_descriptor, 20)
+{
+	grove_both(nothing_is_left_behind);
+}
