@@ -197,6 +197,43 @@ check_showcase() {
 	equal "showcase: the receiver is the last" "receive: Finished" "$(tail -n 1 out)"
 }
 
+# ---- tailf --------------------------------------------------------------------------------------------------------------
+
+# wait_for TEXT FILE: until it is there, for five seconds at most.
+wait_for() {
+	for _ in $(seq 100); do
+		grep -q "$1" "$2" 2>/dev/null && return 0
+		sleep 0.05
+	done
+	return 1
+}
+
+check_tailf() {
+	mkdir tailed
+	seq 1 500 >tailed/one
+	run 20 "$dir/tailf" -q 1 tailed/one tailed/later >out &
+	check "tailf: prints what is there" wait_for '^500$' out
+	for i in $(seq 501 600); do
+		echo "$i" >>tailed/one
+		echo "later $i" >>tailed/later
+	done
+	check "tailf: prints what is added" wait_for '^600$' out
+	check "tailf: follows a file that appears" wait_for '^later 600$' out
+	mv tailed/one tailed/old
+	echo "new" >tailed/one
+	check "tailf: follows a file that is replaced" wait_for '^new$' out
+	wait $!
+	equal "tailf: ends when all is quiet" 0 $?
+	seq 1 600 >wanted
+	echo new >>wanted
+	grep '^[0-9n]' out >numbers
+	check "tailf: each line once, in order" cmp wanted numbers
+	seq -f 'later %g' 501 600 >wanted
+	grep '^later' out >numbers
+	check "tailf: each line of the other file too" cmp wanted numbers
+	rm -rf tailed
+}
+
 # ---- ticker, chat -------------------------------------------------------------------------------------------------------
 
 check_ticker() {
@@ -499,6 +536,7 @@ for client in http_raw http_hammer chat_rules chat_clients; do
 	fi
 done
 check_showcase
+check_tailf
 check_ticker
 check_chat
 make_root
