@@ -762,6 +762,65 @@ DUCT_API duct_status duct_cache_clear(duct_cache *cache);
 DUCT_API DUCT_MUST_CHECK duct_status duct_cache_next(duct_cache *cache, uint64_t *cursor, void *message);
 DUCT_API DUCT_MUST_CHECK duct_status duct_cache_snapshot(duct_cache *cache, void *messages, size_t most, size_t *count);
 
+/* ---- Bidirectional links --------------------------------------------------------------------------------------- */
+
+/*
+ * What a link can be given when it is made; NULL is all zeros.  It is copied, as the options in it are, whose names are not
+ * looked at: the channels are named req_<service>_<client> and resp_<service>_<client>.
+ */
+typedef struct duct_bidi_options {
+	size_t size;                   /* sizeof(duct_bidi_options): DUCT_BIDI_OPTIONS and DUCT_BIDI_OPTIONS_INIT set it */
+	const char *client;            /* NULL: "client" */
+	const char *service;           /* NULL: "service" */
+	bool lossy;                    /* a full direction loses its oldest message, instead of making the sender wait */
+	const duct_options *requests;  /* of the channel from client to service, or NULL */
+	const duct_options *responses; /* of the one from service to client, or NULL */
+} duct_bidi_options;
+
+#define DUCT_BIDI_OPTIONS_INIT { sizeof(duct_bidi_options), NULL, NULL, false, NULL, NULL }
+
+/* Written in place (C only): duct_bidi_open(&ui, &db, 8, 64, 16, DUCT_BIDI_OPTIONS(.client = "ui", .service = "db")) */
+#define DUCT_BIDI_OPTIONS(...) (&(duct_bidi_options){ .size = sizeof(duct_bidi_options), __VA_ARGS__ })
+
+/*
+ * Makes a link of two peers, each of which sends what the other receives: two channels, one for each direction, with messages
+ * of request_size bytes from client to service and of response_size bytes back.  They are anycast channels of that capacity
+ * (0: rendezvous) or, if the link is lossy, broadcasts to one receiver with DUCT_DROP_OLDEST (0: 50 messages), as if made by
+ * duct_anycast_open or duct_broadcast_open, whose statuses these are.  DUCT_INVALID also for options of an unknown size.  Both
+ * peers are written on DUCT_OK only.
+ */
+typedef struct duct_peer duct_peer;
+
+DUCT_API DUCT_MUST_CHECK duct_status duct_bidi_open(duct_peer **client, duct_peer **service, size_t request_size,
+    size_t response_size, size_t capacity, const duct_bidi_options *options);
+
+/*
+ * The plain ends of a peer, borrowed, always the same: they go wherever a sender or a receiver goes, are valid as long as the
+ * peer, and are not to be freed.  NULL for NULL.
+ */
+DUCT_API duct_sender *duct_peer_sender(const duct_peer *peer);
+DUCT_API duct_receiver *duct_peer_receiver(const duct_peer *peer);
+
+/* duct_send and duct_recv on them. */
+DUCT_API DUCT_MUST_CHECK duct_status duct_peer_send(duct_peer *peer, const void *message);
+DUCT_API DUCT_MUST_CHECK duct_status duct_peer_recv(duct_peer *peer, void *message);
+
+/*
+ * Close one direction, at this peer's end; the other direction goes on.  Closing again changes nothing, nor does NULL.
+ *
+ * After duct_peer_close_send the other peer drains and then reads DUCT_CLOSED.  After duct_peer_close_recv the other peer's
+ * sends return DUCT_NO_RECEIVERS, in a lossy link DUCT_CLOSED, and what was queued is dropped (in a lossy link when the peer is
+ * freed).  Clones of the borrowed ends count as on any channel: they keep a direction open.
+ */
+DUCT_API void duct_peer_close_send(duct_peer *peer);
+DUCT_API void duct_peer_close_recv(duct_peer *peer);
+
+/* Closes both directions, as above, and gives the peer back.  Calls that are blocked in its ends return DUCT_CLOSED. */
+DUCT_API void duct_peer_free(duct_peer *peer);
+
+/* A line for people, as duct_channel_describe: the link, which peer it is, and the name and state of either direction. */
+DUCT_API size_t duct_peer_describe(const duct_peer *peer, char *buffer, size_t size);
+
 /* ---- Handles that free themselves ------------------------------------------------------------------------------ */
 
 /*
@@ -776,6 +835,7 @@ DUCT_API DUCT_MUST_CHECK duct_status duct_cache_snapshot(duct_cache *cache, void
 #define DUCT_AUTO_LATEST __attribute__((cleanup(duct_auto_latest_free_)))
 #define DUCT_AUTO_PEEKABLE __attribute__((cleanup(duct_auto_peekable_free_)))
 #define DUCT_AUTO_CACHE __attribute__((cleanup(duct_auto_cache_free_)))
+#define DUCT_AUTO_PEER __attribute__((cleanup(duct_auto_peer_free_)))
 
 DUCT_UNUSED static inline void duct_auto_channel_free_(duct_channel **channel)
 {
@@ -815,6 +875,11 @@ DUCT_UNUSED static inline void duct_auto_peekable_free_(duct_peekable **peekable
 DUCT_UNUSED static inline void duct_auto_cache_free_(duct_cache **cache)
 {
 	duct_cache_free(*cache);
+}
+
+DUCT_UNUSED static inline void duct_auto_peer_free_(duct_peer **peer)
+{
+	duct_peer_free(*peer);
 }
 #endif
 

@@ -1,0 +1,188 @@
+/*
+ * SPDX-License-Identifier: MIT
+ * SPDX-FileCopyrightText: The Duct authors
+ *
+ * No memory, no mutex, no condition variable for pairs of ends: each call that can fail in each of their functions fails in
+ * turn.  The function must answer DUCT_NOMEM, write no handle, and leave nothing behind; and the pair must then be as good as
+ * ever: the same call, made again, comes to what it comes to where nothing fails.
+ *
+ * A call that would wait for ever is ended by a second thread, when the first has made its condition variable: that is the
+ * last thing that can fail in a wait.
+ *
+ * With FAULT_TABLE in the environment each function that was called is told, for check-faults.sh to see that none is missing.
+ */
+#include "faults.h"
+#include "harness.h"
+
+struct stage {
+	duct_peer *client, *service;
+	duct_peer *new_client, *new_service;
+};
+
+static void stage_set(struct stage *stage)
+{
+	*stage = (struct stage){ NULL };
+	CHECK_STATUS(duct_bidi_open(&stage->client, &stage->service, sizeof(int), sizeof(int), 0, NULL), DUCT_OK);
+}
+
+static void stage_clear(struct stage *stage)
+{
+	duct_peer_free(stage->client);
+	duct_peer_free(stage->service);
+	duct_peer_free(stage->new_client);
+	duct_peer_free(stage->new_service);
+}
+
+/* ---- Forms ------------------------------------------------------------------------------------------------------------- */
+
+/* How a call is made, and whether it waits until the other party of the pair is closed. */
+struct form {
+	const char *function;
+	duct_status (*run)(struct stage *stage);
+	bool waits;
+};
+
+#define FORM(name_, status_) \
+	static duct_status name_(struct stage *s) \
+	{ \
+		(void)s; \
+		return (status_); \
+	}
+
+/* A function without a status, which makes no call that can fail. */
+#define PLAIN(name_, call_) FORM(name_, ((void)(call_), DUCT_OK))
+
+/* The other one of the pair is freed by the stage alone. */
+static void close_the_others(struct stage *s)
+{
+	duct_peer_close_send(s->service);
+	duct_peer_close_recv(s->service);
+}
+
+#define NAMES .client = "a client with a rather long name", .service = "a service"
+#define BOTH_LOSSY DUCT_BIDI_OPTIONS(NAMES, .lossy = true)
+
+FORM(bidi_open, duct_bidi_open(&s->new_client, &s->new_service, 8, 16, 4, NULL))
+FORM(bidi_open_lossy, duct_bidi_open(&s->new_client, &s->new_service, 8, 16, 4, BOTH_LOSSY))
+FORM(peer_send, duct_peer_send(s->client, &(int){ 1 }))
+FORM(peer_recv, duct_peer_recv(s->client, &(int){ 1 }))
+PLAIN(peer_sender, duct_peer_sender(s->client))
+PLAIN(peer_receiver, duct_peer_receiver(s->client))
+PLAIN(peer_close_send, duct_peer_close_send(s->client))
+PLAIN(peer_close_recv, duct_peer_close_recv(s->client))
+PLAIN(peer_describe, duct_peer_describe(s->client, (char[200]){ 0 }, 200))
+PLAIN(peer_free, (duct_peer_free(s->client), s->client = NULL))
+
+static const struct form forms[] = {
+	{ "duct_bidi_open", bidi_open, false },
+	{ "duct_bidi_open", bidi_open_lossy, false },
+	{ "duct_peer_send", peer_send, true },
+	{ "duct_peer_recv", peer_recv, true },
+	{ "duct_peer_sender", peer_sender, false },
+	{ "duct_peer_receiver", peer_receiver, false },
+	{ "duct_peer_close_send", peer_close_send, false },
+	{ "duct_peer_close_recv", peer_close_recv, false },
+	{ "duct_peer_describe", peer_describe, false },
+	{ "duct_peer_free", peer_free, false },
+};
+
+/* ---- Making the call --------------------------------------------------------------------------------------------------- */
+
+struct rescue {
+	struct stage *stage;
+	long made; /* condition variables, before the call */
+	atomic_bool done;
+};
+
+static void *run_rescue(void *argument)
+{
+	struct rescue *rescue = argument;
+
+	AWAIT(atomic_load(&rescue->done) || fault_conditions_made() > rescue->made);
+	if (!atomic_load(&rescue->done))
+		close_the_others(rescue->stage);
+	return NULL;
+}
+
+/* Makes the call with its n-th fault; the status, and how many calls that can fail there were. */
+static duct_status make_call(const struct form *form, struct stage *stage, long n, long *points)
+{
+	struct rescue rescue = { .stage = stage, .made = fault_conditions_made() };
+	pthread_t thread = { 0 };
+	duct_status status;
+
+	if (form->waits)
+		thread = test_start(run_rescue, &rescue);
+	fault_begin(n);
+	status = form->run(stage);
+	*points = fault_end();
+	atomic_store(&rescue.done, true);
+	if (form->waits)
+		test_join(thread);
+	return status;
+}
+
+/* ---- The check --------------------------------------------------------------------------------------------------------- */
+
+static bool holds(const struct form *form, long n, bool condition)
+{
+	if (!condition)
+		fprintf(stderr, "%s (form %td), fault %ld:\n", form->function, form - forms, n);
+	return condition;
+}
+
+#define EXPECT(condition_) CHECK(holds(form, n, (condition_)))
+
+/* Meets the n-th fault on a stage of its own; false once there is no n-th.  expected: where nothing fails. */
+static bool meet(const struct form *form, long n, duct_status expected)
+{
+	const struct fault_live before = fault_live();
+	struct fault_live set, after;
+	struct stage stage;
+	duct_status status;
+	long points;
+	bool hit;
+
+	stage_set(&stage);
+	set = fault_live();
+	status = make_call(form, &stage, n, &points);
+	hit = points >= n;
+	after = fault_live();
+	EXPECT(status == (hit ? DUCT_NOMEM : expected));
+	if (hit) {
+		EXPECT(fault_live_same(&set, &after));
+		EXPECT(stage.new_client == NULL && stage.new_service == NULL);
+		EXPECT(make_call(form, &stage, 0, &points) == expected);
+	}
+	stage_clear(&stage);
+	after = fault_live();
+	EXPECT(fault_live_same(&before, &after));
+	return hit;
+}
+
+static long check_form(const struct form *form)
+{
+	struct stage stage;
+	duct_status expected;
+	long points, n;
+
+	stage_set(&stage);
+	expected = make_call(form, &stage, 0, &points);
+	stage_clear(&stage);
+	for (n = 1; meet(form, n, expected); n++)
+		;
+	EXPECT(n == points + 1);
+	if (getenv("FAULT_TABLE") != NULL)
+		printf("%-34s %6d calls, %6ld fault points\n", form->function, 1, points);
+	return points;
+}
+
+TEST(nomem_pairs, every_function_says_so_and_leaves_all_as_it_was, 20)
+{
+	long points = 0;
+
+	for (size_t f = 0; f < ARRAY_LEN(forms); f++)
+		points += check_form(&forms[f]);
+	CHECK(points > 0);
+	printf("%ld fault points in %zu forms of functions of pairs: all answered\n", points, ARRAY_LEN(forms));
+}
