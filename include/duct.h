@@ -11,15 +11,16 @@
  * The rules that hold for every call:
  *
  *   - Success moves the message, failure leaves it.  A message is copied in by a send and copied out by a receive; after any
- *     status but DUCT_OK a send has delivered nothing and a receive has written nothing.  (A batch tells how many it moved.)
+ *     status but DUCT_OK a send has delivered nothing and a receive has written nothing.  (A batch tells how many it moved,
+ *     DUCT_UNANSWERED that the message was taken.)
  *   - Every function may be called by any number of threads at once, on the same handles too, unless its comment says
  *     otherwise.  Freeing a handle while other threads are blocked in calls on it is safe: those calls return DUCT_CLOSED.
  *     After a free the handle must not be passed to any function.
  *   - No function prints, aborts, sets errno or is interrupted by a signal.  None may be called from a signal handler.
  *   - A parameter that can be seen to be wrong (NULL, an overflowing size, a negative deadline) gets DUCT_INVALID and
  *     changes nothing, not even a count that is told "whatever the status".
- *   - Where several statuses apply, DUCT_INVALID comes first, then DUCT_CANCELED for a token that was raised before the call,
- *     then what the operation itself comes to, then DUCT_TIMEDOUT.
+ *   - Where several statuses apply, DUCT_INVALID comes first, then DUCT_BUSY, then DUCT_CANCELED for a token that was raised
+ *     before the call, then what the operation itself comes to, then DUCT_TIMEDOUT.
  *   - Times are absolute int64_t nanoseconds of CLOCK_MONOTONIC, sizes are bytes, lengths and capacities are messages.
  *
  * The manual starts at duct(7).
@@ -76,7 +77,9 @@ typedef enum duct_status {
 	DUCT_INVALIDATED, /* recv: this receiver became a peekable */
 	DUCT_NOMEM,       /* memory, a copy of a message, or a system's mutex or condition variable could not be had */
 	DUCT_INVALID,     /* a parameter that can never work */
-	DUCT_UNSUPPORTED  /* not on this system, or not for this kind of channel */
+	DUCT_UNSUPPORTED, /* not on this system, or not for this kind of channel */
+	DUCT_UNANSWERED,  /* exchange: the other party took what was given, but the call ended before it gave its own */
+	DUCT_BUSY         /* another call is in flight at this end, which serves one at a time */
 } duct_status;
 
 /* The text of a status: a constant string, never NULL, for a value that is no status too. */
@@ -821,6 +824,66 @@ DUCT_API void duct_peer_free(duct_peer *peer);
 /* A line for people, as duct_channel_describe: the link, which peer it is, and the name and state of either direction. */
 DUCT_API size_t duct_peer_describe(const duct_peer *peer, char *buffer, size_t size);
 
+/* ---- Exchanges ------------------------------------------------------------------------------------------------- */
+
+/*
+ * A link of exactly two parties that take turns.  The server gives an item, the client takes it and gives a reply to it, which
+ * the server takes before it gives the next item.  Nothing is queued between them: a message that has been given has been
+ * taken.  With replies of 0 bytes a reply is no more than the client's coming back for the next item.
+ *
+ * Makes one, with items of item_size bytes from server to client and replies of reply_size bytes back.  Of the options only
+ * the name and the allocator matter, for nothing is ever left to drop.  Returns DUCT_OK, DUCT_INVALID (a place for a party is
+ * NULL, options of an unknown size, an allocator without a function, sizes that overflow) or DUCT_NOMEM; both parties are
+ * written on DUCT_OK only.
+ */
+typedef struct duct_party duct_party;
+
+DUCT_API DUCT_MUST_CHECK duct_status duct_exchange_open(duct_party **client, duct_party **server, size_t item_size,
+    size_t reply_size, const duct_options *options);
+
+/*
+ * Gives one message and takes the other party's next: a server gives an item and takes the reply to it, so it returns when the
+ * client has come back for more; a client gives the reply to the last item and takes the next item.  Where it is the other's
+ * turn give must be NULL, and it only takes: that is how a client begins.  Where it is this party's turn give must not be NULL.
+ * What has no bytes is given without a message (give is not looked at); take may be NULL if there are none to take.
+ *
+ * duct_exchange_until waits until the deadline, or until cancel (which may be NULL) is raised, with either half.
+ *
+ * DUCT_OK: both were done.  DUCT_UNANSWERED: the message was given and is the other's now, but the call ended before that gave
+ * its own; to go on waiting for it call again with give NULL, which then tells what ended it if that still does.  Any other
+ * status: no message was given and none taken: DUCT_CLOSED, when either party is; DUCT_BUSY, another call is in flight at this
+ * party: it may be used by any thread, but by one at a time; DUCT_TIMEDOUT, DUCT_CANCELED, DUCT_NOMEM as of duct_recv_until;
+ * DUCT_INVALID, also for a give that is out of turn.  What has no bytes is not told of by DUCT_UNANSWERED but stays given too:
+ * a client that has asked once does not ask twice.
+ */
+DUCT_API DUCT_MUST_CHECK duct_status duct_exchange(duct_party *party, const void *give, void *take);
+DUCT_API DUCT_MUST_CHECK duct_status duct_exchange_until(duct_party *party, const void *give, void *take, duct_time deadline,
+    duct_cancel *cancel);
+
+/*
+ * Waits until the client is in a call that takes, without giving it anything.  That is waited for once: if the client was ever
+ * there, and with the client itself, it returns at once.  DUCT_OK; DUCT_CLOSED, when either party is, whether it was ever there
+ * or not; DUCT_BUSY; DUCT_INVALID, DUCT_TIMEDOUT, DUCT_CANCELED, DUCT_NOMEM as of duct_sender_wait.
+ */
+DUCT_API DUCT_MUST_CHECK duct_status duct_party_start(duct_party *party, duct_time deadline, duct_cancel *cancel);
+
+/*
+ * What a party gives with and what it takes with, borrowed: valid as long as the party, and for waiting only, with a select
+ * with DUCT_READY, duct_sender_wait or duct_receiver_wait: a message that goes through them is not known to the party.  They
+ * are ready when duct_exchange_until with a deadline of 0 could give, or take.  A party that waits so is not in a call that
+ * takes or gives: two that only wait so wait for ever.  NULL for NULL.
+ */
+DUCT_API duct_sender *duct_party_sender(const duct_party *party);
+DUCT_API duct_receiver *duct_party_receiver(const duct_party *party);
+
+/*
+ * Closes the exchange for both parties, whoever does it and whether the other was ever there: calls that wait return
+ * DUCT_CLOSED or DUCT_UNANSWERED, later ones DUCT_CLOSED.  Closing again changes nothing, nor does NULL.  duct_party_free also
+ * gives the party back, while calls on it are blocked, too.
+ */
+DUCT_API void duct_party_close(duct_party *party);
+DUCT_API void duct_party_free(duct_party *party);
+
 /* ---- Handles that free themselves ------------------------------------------------------------------------------ */
 
 /*
@@ -836,6 +899,7 @@ DUCT_API size_t duct_peer_describe(const duct_peer *peer, char *buffer, size_t s
 #define DUCT_AUTO_PEEKABLE __attribute__((cleanup(duct_auto_peekable_free_)))
 #define DUCT_AUTO_CACHE __attribute__((cleanup(duct_auto_cache_free_)))
 #define DUCT_AUTO_PEER __attribute__((cleanup(duct_auto_peer_free_)))
+#define DUCT_AUTO_PARTY __attribute__((cleanup(duct_auto_party_free_)))
 
 DUCT_UNUSED static inline void duct_auto_channel_free_(duct_channel **channel)
 {
@@ -880,6 +944,11 @@ DUCT_UNUSED static inline void duct_auto_cache_free_(duct_cache **cache)
 DUCT_UNUSED static inline void duct_auto_peer_free_(duct_peer **peer)
 {
 	duct_peer_free(*peer);
+}
+
+DUCT_UNUSED static inline void duct_auto_party_free_(duct_party **party)
+{
+	duct_party_free(*party);
 }
 #endif
 

@@ -17,12 +17,15 @@
 struct stage {
 	duct_peer *client, *service;
 	duct_peer *new_client, *new_service;
+	duct_party *taker, *giver;
+	duct_party *new_taker, *new_giver;
 };
 
 static void stage_set(struct stage *stage)
 {
 	*stage = (struct stage){ NULL };
 	CHECK_STATUS(duct_bidi_open(&stage->client, &stage->service, sizeof(int), sizeof(int), 0, NULL), DUCT_OK);
+	CHECK_STATUS(duct_exchange_open(&stage->taker, &stage->giver, sizeof(int), 0, NULL), DUCT_OK);
 }
 
 static void stage_clear(struct stage *stage)
@@ -31,6 +34,10 @@ static void stage_clear(struct stage *stage)
 	duct_peer_free(stage->service);
 	duct_peer_free(stage->new_client);
 	duct_peer_free(stage->new_service);
+	duct_party_free(stage->taker);
+	duct_party_free(stage->giver);
+	duct_party_free(stage->new_taker);
+	duct_party_free(stage->new_giver);
 }
 
 /* ---- Forms ------------------------------------------------------------------------------------------------------------- */
@@ -57,6 +64,7 @@ static void close_the_others(struct stage *s)
 {
 	duct_peer_close_send(s->service);
 	duct_peer_close_recv(s->service);
+	duct_party_close(s->taker);
 }
 
 #define NAMES .client = "a client with a rather long name", .service = "a service"
@@ -73,6 +81,17 @@ PLAIN(peer_close_recv, duct_peer_close_recv(s->client))
 PLAIN(peer_describe, duct_peer_describe(s->client, (char[200]){ 0 }, 200))
 PLAIN(peer_free, (duct_peer_free(s->client), s->client = NULL))
 
+FORM(exchange_open, duct_exchange_open(&s->new_taker, &s->new_giver, 8, 16, NULL))
+FORM(exchange_open_named, duct_exchange_open(&s->new_taker, &s->new_giver, 0, 0, DUCT_OPTIONS(.name = "a rather long name")))
+FORM(exchange_give, duct_exchange(s->giver, &(int){ 1 }, NULL))
+FORM(exchange_take, duct_exchange(s->taker, NULL, &(int){ 1 }))
+FORM(exchange_until, duct_exchange_until(s->giver, &(int){ 1 }, NULL, duct_after_s(100000), NULL))
+FORM(party_start, duct_party_start(s->giver, DUCT_FOREVER, NULL))
+PLAIN(party_sender, duct_party_sender(s->giver))
+PLAIN(party_receiver, duct_party_receiver(s->giver))
+PLAIN(party_close, duct_party_close(s->giver))
+PLAIN(party_free, (duct_party_free(s->giver), s->giver = NULL))
+
 static const struct form forms[] = {
 	{ "duct_bidi_open", bidi_open, false },
 	{ "duct_bidi_open", bidi_open_lossy, false },
@@ -84,6 +103,16 @@ static const struct form forms[] = {
 	{ "duct_peer_close_recv", peer_close_recv, false },
 	{ "duct_peer_describe", peer_describe, false },
 	{ "duct_peer_free", peer_free, false },
+	{ "duct_exchange_open", exchange_open, false },
+	{ "duct_exchange_open", exchange_open_named, false },
+	{ "duct_exchange", exchange_give, true },
+	{ "duct_exchange", exchange_take, true },
+	{ "duct_exchange_until", exchange_until, true },
+	{ "duct_party_start", party_start, true },
+	{ "duct_party_sender", party_sender, false },
+	{ "duct_party_receiver", party_receiver, false },
+	{ "duct_party_close", party_close, false },
+	{ "duct_party_free", party_free, false },
 };
 
 /* ---- Making the call --------------------------------------------------------------------------------------------------- */
@@ -152,6 +181,7 @@ static bool meet(const struct form *form, long n, duct_status expected)
 	if (hit) {
 		EXPECT(fault_live_same(&set, &after));
 		EXPECT(stage.new_client == NULL && stage.new_service == NULL);
+		EXPECT(stage.new_taker == NULL && stage.new_giver == NULL);
 		EXPECT(make_call(form, &stage, 0, &points) == expected);
 	}
 	stage_clear(&stage);

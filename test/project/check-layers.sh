@@ -19,7 +19,7 @@ layer() {
 	channel) echo 6 ;;
 	ends) echo 7 ;;
 	anycast | broadcast | transfer | select) echo 8 ;;
-	cache | bidi) echo 9 ;;
+	cache | bidi | exchange) echo 9 ;;
 	latest) echo 10 ;;
 	*) echo none ;;
 	esac
