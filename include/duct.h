@@ -884,6 +884,76 @@ DUCT_API duct_receiver *duct_party_receiver(const duct_party *party);
 DUCT_API void duct_party_close(duct_party *party);
 DUCT_API void duct_party_free(duct_party *party);
 
+/* ---- Streams --------------------------------------------------------------------------------------------------- */
+
+/*
+ * Batches of messages from one writer to one reader.  Nothing is queued: what a writer writes stays its own, in its own memory,
+ * until it is read, and a write returns when the reader asks for more than it gave, that is, when all of it was dealt with.
+ *
+ * Makes a stream of messages of message_size bytes.  Each end closes the stream for both when it is closed or freed; with
+ * DUCT_KEEP_ALIVE duct_reader_close does nothing, so that readers come and go with the handle, and only the writer's close, or
+ * the free of either, ends it.  Returns as duct_exchange_open; DUCT_INVALID also for unknown flags.
+ */
+typedef struct duct_writer duct_writer;
+typedef struct duct_reader duct_reader;
+
+enum { DUCT_KEEP_ALIVE = 1 };
+
+DUCT_API DUCT_MUST_CHECK duct_status duct_stream_open(duct_writer **writer, duct_reader **reader, size_t message_size,
+    unsigned flags, const duct_options *options);
+
+/*
+ * Writes count messages from the array messages, which must stay as it is until the call returns, however it ends.  *read,
+ * unless read is NULL, tells how many were read, whatever the status: the rest is still the writer's, and was not read and will
+ * not be.  If an earlier write ended without being asked beyond, it waits for that first; with count 0 for no more than that.
+ *
+ * DUCT_OK: all were read, and the reader has asked for more.  DUCT_UNANSWERED: all were read, but the call ended before that.
+ * Other statuses: DUCT_CLOSED, DUCT_BUSY, DUCT_TIMEDOUT, DUCT_CANCELED, DUCT_NOMEM, DUCT_INVALID as of duct_exchange_until.
+ * duct_stream_send writes one message and waits for ever: after DUCT_UNANSWERED it was read, after other failures not.
+ */
+DUCT_API DUCT_MUST_CHECK duct_status duct_stream_write(duct_writer *writer, const void *messages, size_t count, size_t *read,
+    duct_time deadline, duct_cancel *cancel);
+DUCT_API DUCT_MUST_CHECK duct_status duct_stream_send(duct_writer *writer, const void *message);
+
+/*
+ * Read into the array messages, going on where the last read ended, in the middle of a write too.
+ *
+ * duct_stream_read reads count messages, of as many writes as it takes.
+ * duct_stream_chunk reads what one write gives, or what is left of that, but not more than most messages.
+ * duct_stream_recv reads one, and waits for ever.
+ *
+ * *received, unless received is NULL, tells how many were read, whatever the status; they are the caller's even where the
+ * status says why there are no more.  DUCT_OK: count of them, or a chunk; with count or most 0 at once.  DUCT_CLOSED: the
+ * stream is closed, by either end; DUCT_BUSY, DUCT_TIMEDOUT, DUCT_CANCELED, DUCT_NOMEM, DUCT_INVALID as of duct_exchange_until.
+ */
+DUCT_API DUCT_MUST_CHECK duct_status duct_stream_read(duct_reader *reader, void *messages, size_t count, size_t *received,
+    duct_time deadline, duct_cancel *cancel);
+DUCT_API DUCT_MUST_CHECK duct_status duct_stream_chunk(duct_reader *reader, void *messages, size_t most, size_t *received,
+    duct_time deadline, duct_cancel *cancel);
+DUCT_API DUCT_MUST_CHECK duct_status duct_stream_recv(duct_reader *reader, void *message);
+
+/*
+ * Reads until the stream is closed, which is DUCT_OK, into a new box, for the caller to free: it begins with *count messages.
+ * Other statuses are those of duct_stream_read; then too the box has what was read, and may be NULL if that is nothing.  Both
+ * are written whatever the status.
+ */
+DUCT_API DUCT_MUST_CHECK duct_status duct_stream_all(duct_reader *reader, duct_box **messages, size_t *count,
+    duct_time deadline, duct_cancel *cancel);
+
+/*
+ * What the reader waits on, borrowed, and for waiting only, as duct_party_receiver: after a read with a deadline of 0 that came
+ * to DUCT_TIMEDOUT it is ready when there is a write, or the stream is closed.  NULL for NULL.
+ */
+DUCT_API duct_receiver *duct_reader_receiver(const duct_reader *reader);
+
+/* Close the stream, at once for both ends: what is being written and was not read is the writer's.  NULL does nothing. */
+DUCT_API void duct_writer_close(duct_writer *writer);
+DUCT_API void duct_reader_close(duct_reader *reader);
+
+/* Close it, DUCT_KEEP_ALIVE or not, and give the end back, while calls on it are blocked, too. */
+DUCT_API void duct_writer_free(duct_writer *writer);
+DUCT_API void duct_reader_free(duct_reader *reader);
+
 /* ---- Handles that free themselves ------------------------------------------------------------------------------ */
 
 /*
@@ -900,6 +970,8 @@ DUCT_API void duct_party_free(duct_party *party);
 #define DUCT_AUTO_CACHE __attribute__((cleanup(duct_auto_cache_free_)))
 #define DUCT_AUTO_PEER __attribute__((cleanup(duct_auto_peer_free_)))
 #define DUCT_AUTO_PARTY __attribute__((cleanup(duct_auto_party_free_)))
+#define DUCT_AUTO_WRITER __attribute__((cleanup(duct_auto_writer_free_)))
+#define DUCT_AUTO_READER __attribute__((cleanup(duct_auto_reader_free_)))
 
 DUCT_UNUSED static inline void duct_auto_channel_free_(duct_channel **channel)
 {
@@ -949,6 +1021,16 @@ DUCT_UNUSED static inline void duct_auto_peer_free_(duct_peer **peer)
 DUCT_UNUSED static inline void duct_auto_party_free_(duct_party **party)
 {
 	duct_party_free(*party);
+}
+
+DUCT_UNUSED static inline void duct_auto_writer_free_(duct_writer **writer)
+{
+	duct_writer_free(*writer);
+}
+
+DUCT_UNUSED static inline void duct_auto_reader_free_(duct_reader **reader)
+{
+	duct_reader_free(*reader);
 }
 #endif
 

@@ -19,12 +19,16 @@ struct stage {
 	duct_peer *new_client, *new_service;
 	duct_party *taker, *giver;
 	duct_party *new_taker, *new_giver;
+	duct_writer *writer, *new_writer;
+	duct_reader *reader, *new_reader;
+	duct_box *all;
 };
 
 static void stage_set(struct stage *stage)
 {
 	*stage = (struct stage){ NULL };
 	CHECK_STATUS(duct_bidi_open(&stage->client, &stage->service, sizeof(int), sizeof(int), 0, NULL), DUCT_OK);
+	CHECK_STATUS(duct_stream_open(&stage->writer, &stage->reader, sizeof(int), 0, NULL), DUCT_OK);
 	CHECK_STATUS(duct_exchange_open(&stage->taker, &stage->giver, sizeof(int), 0, NULL), DUCT_OK);
 }
 
@@ -38,6 +42,10 @@ static void stage_clear(struct stage *stage)
 	duct_party_free(stage->giver);
 	duct_party_free(stage->new_taker);
 	duct_party_free(stage->new_giver);
+	duct_writer_free(stage->writer);
+	duct_reader_free(stage->reader);
+	duct_writer_free(stage->new_writer);
+	duct_reader_free(stage->new_reader);
 }
 
 /* ---- Forms ------------------------------------------------------------------------------------------------------------- */
@@ -65,6 +73,7 @@ static void close_the_others(struct stage *s)
 	duct_peer_close_send(s->service);
 	duct_peer_close_recv(s->service);
 	duct_party_close(s->taker);
+	duct_writer_close(s->writer);
 }
 
 #define NAMES .client = "a client with a rather long name", .service = "a service"
@@ -92,6 +101,28 @@ PLAIN(party_receiver, duct_party_receiver(s->giver))
 PLAIN(party_close, duct_party_close(s->giver))
 PLAIN(party_free, (duct_party_free(s->giver), s->giver = NULL))
 
+/* The box is the caller's, whatever became of it. */
+static duct_status read_all(struct stage *s)
+{
+	size_t count;
+	duct_status status = duct_stream_all(s->reader, &s->all, &count, DUCT_FOREVER, NULL);
+
+	duct_box_free(s->all);
+	return status;
+}
+
+FORM(stream_open, duct_stream_open(&s->new_writer, &s->new_reader, 8, DUCT_KEEP_ALIVE, NULL))
+FORM(stream_write, duct_stream_write(s->writer, (int[]){ 1, 2 }, 2, NULL, duct_after_s(100000), NULL))
+FORM(stream_send, duct_stream_send(s->writer, &(int){ 1 }))
+FORM(stream_read, duct_stream_read(s->reader, (int[]){ 1, 2 }, 2, NULL, DUCT_FOREVER, NULL))
+FORM(stream_chunk, duct_stream_chunk(s->reader, (int[]){ 1, 2 }, 2, NULL, DUCT_FOREVER, NULL))
+FORM(stream_recv, duct_stream_recv(s->reader, &(int){ 1 }))
+PLAIN(reader_receiver, duct_reader_receiver(s->reader))
+PLAIN(writer_close, duct_writer_close(s->writer))
+PLAIN(reader_close, duct_reader_close(s->reader))
+PLAIN(writer_free, (duct_writer_free(s->writer), s->writer = NULL))
+PLAIN(reader_free, (duct_reader_free(s->reader), s->reader = NULL))
+
 static const struct form forms[] = {
 	{ "duct_bidi_open", bidi_open, false },
 	{ "duct_bidi_open", bidi_open_lossy, false },
@@ -113,6 +144,18 @@ static const struct form forms[] = {
 	{ "duct_party_receiver", party_receiver, false },
 	{ "duct_party_close", party_close, false },
 	{ "duct_party_free", party_free, false },
+	{ "duct_stream_open", stream_open, false },
+	{ "duct_stream_write", stream_write, true },
+	{ "duct_stream_send", stream_send, true },
+	{ "duct_stream_read", stream_read, true },
+	{ "duct_stream_chunk", stream_chunk, true },
+	{ "duct_stream_recv", stream_recv, true },
+	{ "duct_stream_all", read_all, true },
+	{ "duct_reader_receiver", reader_receiver, false },
+	{ "duct_writer_close", writer_close, false },
+	{ "duct_reader_close", reader_close, false },
+	{ "duct_writer_free", writer_free, false },
+	{ "duct_reader_free", reader_free, false },
 };
 
 /* ---- Making the call --------------------------------------------------------------------------------------------------- */
@@ -182,6 +225,7 @@ static bool meet(const struct form *form, long n, duct_status expected)
 		EXPECT(fault_live_same(&set, &after));
 		EXPECT(stage.new_client == NULL && stage.new_service == NULL);
 		EXPECT(stage.new_taker == NULL && stage.new_giver == NULL);
+		EXPECT(stage.new_writer == NULL && stage.new_reader == NULL);
 		EXPECT(make_call(form, &stage, 0, &points) == expected);
 	}
 	stage_clear(&stage);
@@ -215,4 +259,44 @@ TEST(nomem_pairs, every_function_says_so_and_leaves_all_as_it_was, 20)
 		points += check_form(&forms[f]);
 	CHECK(points > 0);
 	printf("%ld fault points in %zu forms of functions of pairs: all answered\n", points, ARRAY_LEN(forms));
+}
+
+/* The next span does not fit into what there is for all: what has been read is there, and the rest is the writer's still. */
+struct span {
+	duct_writer *writer;
+	int numbers[100];
+	size_t read;
+};
+
+static void *write_span(void *argument)
+{
+	struct span *span = argument;
+
+	CHECK_STATUS(duct_stream_write(span->writer, span->numbers, ARRAY_LEN(span->numbers), &span->read, DUCT_FOREVER, NULL),
+	    DUCT_CLOSED);
+	return NULL;
+}
+
+TEST(nomem_stream, that_cannot_hold_all_keeps_what_it_has, 5)
+{
+	struct span span = { .read = 0 };
+	duct_reader *reader;
+	duct_box *all;
+	size_t count;
+	pthread_t thread;
+
+	for (int i = 0; i < 100; i++)
+		span.numbers[i] = i;
+	CHECK_STATUS(duct_stream_open(&span.writer, &reader, sizeof(int), 0, NULL), DUCT_OK);
+	thread = test_start(write_span, &span);
+	AWAIT(duct_channel_waiting_senders(duct_receiver_channel(duct_reader_receiver(reader))) == 1);
+	fault_begin(2); /* the first is for the first box, and nobody has to sleep */
+	CHECK_STATUS(duct_stream_all(reader, &all, &count, DUCT_FOREVER, NULL), DUCT_NOMEM);
+	CHECK(fault_end() == 2 && count > 0 && count < 100);
+	CHECK(memcmp(duct_box_data(all), span.numbers, count * sizeof(int)) == 0);
+	duct_reader_free(reader);
+	test_join(thread);
+	CHECK(span.read == count);
+	duct_box_free(all);
+	duct_writer_free(span.writer);
 }

@@ -20,7 +20,7 @@ layer() {
 	ends) echo 7 ;;
 	anycast | broadcast | transfer | select) echo 8 ;;
 	cache | bidi | exchange) echo 9 ;;
-	latest) echo 10 ;;
+	latest | stream) echo 10 ;;
 	*) echo none ;;
 	esac
 }
