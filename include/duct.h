@@ -892,7 +892,8 @@ DUCT_API void duct_party_free(duct_party *party);
  *
  * Makes a stream of messages of message_size bytes.  Each end closes the stream for both when it is closed or freed; with
  * DUCT_KEEP_ALIVE duct_reader_close does nothing, so that readers come and go with the handle, and only the writer's close, or
- * the free of either, ends it.  Returns as duct_exchange_open; DUCT_INVALID also for unknown flags.
+ * the free of either, ends it.  Returns as duct_exchange_open; DUCT_INVALID also for unknown flags, and
+ * for messages so large that there can never be 64.
  */
 typedef struct duct_writer duct_writer;
 typedef struct duct_reader duct_reader;

@@ -38,7 +38,6 @@ static duct_party *party_new(bool takes)
 		return NULL;
 	*party = (duct_party){ .takes = takes, .started = takes };
 	atomic_init(&party->references, 1);
-	atomic_init(&party->busy, false);
 	return party;
 }
 

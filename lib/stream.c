@@ -37,6 +37,8 @@ struct stream {
 	_Atomic uint32_t parties;  /* [a] that know of it */
 };
 
+enum { FIRST_ROOM = 64 }; /* of a box for all, which has to be possible */
+
 static duct_party *writing(duct_writer *writer)
 {
 	return (duct_party *)(void *)writer;
@@ -129,7 +131,8 @@ duct_status duct_stream_open(
 	struct stream *stream;
 	duct_status status;
 
-	if (writer == NULL || reader == NULL || (flags & ~(unsigned)DUCT_KEEP_ALIVE) != 0)
+	if (writer == NULL || reader == NULL || (flags & ~(unsigned)DUCT_KEEP_ALIVE) != 0 ||
+	    message_size > SIZE_MAX / FIRST_ROOM)
 		return DUCT_INVALID;
 	if ((stream = stream_new(message_size, (flags & DUCT_KEEP_ALIVE) != 0)) == NULL)
 		return DUCT_NOMEM;
@@ -302,18 +305,15 @@ duct_receiver *duct_reader_receiver(const duct_reader *reader)
 
 /* ---- Read all -------------------------------------------------------------------------------------------------- */
 
-enum { FIRST_ROOM = 64 };
-
-/* Room for twice as many. */
+/* Room for twice as many; what that is in bytes cannot overflow, since half of it is there, or it is the first. */
 static duct_status grow(duct_box **box, size_t *room, size_t size)
 {
 	const size_t larger = *room > 0 ? 2 * *room : FIRST_ROOM;
 	duct_box *made;
 
-	if (larger < *room || (size > 0 && larger > SIZE_MAX / size) ||
-	    duct_box_new(&made, larger * size, NULL, NULL) != DUCT_OK)
+	if (larger < *room || duct_box_new(&made, larger * size, NULL, NULL) != DUCT_OK)
 		return DUCT_NOMEM;
-	if (*room > 0)
+	if (*box != NULL)
 		memcpy(duct_box_data(made), duct_box_data(*box), *room * size);
 	duct_box_free(*box);
 	*box = made;

@@ -236,13 +236,14 @@ TEST(bidi, names_the_link_and_the_direction_that_failed, 5)
 /* A direction that is closed at one end while the other goes on says where; a link without names has one. */
 TEST(bidi, describes_itself_without_names, 5)
 {
+	char line[8] = "as ever";
 	struct link link = link_new(2, DUCT_BIDI_OPTIONS(.requests = DUCT_OPTIONS(.name = "other")));
 
 	duct_peer_close_recv(link.client);
 	CHECK(
 	    is_described(link.client, "client of bidirectional service_client: sends to req_service_client, open, 0 messages; "
 				      "receives from resp_service_client, closed here, 0 messages"));
-	CHECK(duct_peer_describe(NULL, NULL, 0) == 0);
+	CHECK(duct_peer_describe(NULL, NULL, 0) == 0 && duct_peer_describe(NULL, line, sizeof line) == 0 && line[0] == '\0');
 	link_free(&link);
 }
 
@@ -331,13 +332,15 @@ TEST(bidi, refuses_what_can_never_work, 5)
 {
 	duct_peer *client = NULL, *service = NULL;
 	const duct_bidi_options strange = { .size = 1 };
-	const duct_options old = { .size = 1 };
+	duct_options *old = malloc(sizeof(size_t)); /* no more of them is there than their size */
 
+	CHECK(old != NULL);
+	old->size = sizeof(size_t);
 	CHECK_STATUS(duct_bidi_open(NULL, &service, 1, 1, 1, NULL), DUCT_INVALID);
 	CHECK_STATUS(duct_bidi_open(&client, NULL, 1, 1, 1, NULL), DUCT_INVALID);
 	CHECK_STATUS(duct_bidi_open(&client, &service, 1, 1, 1, &strange), DUCT_INVALID);
-	CHECK_STATUS(duct_bidi_open(&client, &service, 1, 1, 1, DUCT_BIDI_OPTIONS(.requests = &old)), DUCT_INVALID);
-	CHECK_STATUS(duct_bidi_open(&client, &service, 1, 1, 1, DUCT_BIDI_OPTIONS(.responses = &old)), DUCT_INVALID);
+	CHECK_STATUS(duct_bidi_open(&client, &service, 1, 1, 1, DUCT_BIDI_OPTIONS(.requests = old)), DUCT_INVALID);
+	CHECK_STATUS(duct_bidi_open(&client, &service, 1, 1, 1, DUCT_BIDI_OPTIONS(.responses = old)), DUCT_INVALID);
 	CHECK_STATUS(duct_bidi_open(&client, &service, SIZE_MAX, 1, 1, NULL), DUCT_INVALID);
 	CHECK_STATUS(duct_bidi_open(&client, &service, 1, SIZE_MAX, 1, NULL), DUCT_INVALID);
 	CHECK_STATUS(duct_bidi_open(&client, &service, 1, SIZE_MAX, 1, DUCT_BIDI_OPTIONS(.lossy = true)), DUCT_INVALID);
@@ -348,6 +351,7 @@ TEST(bidi, refuses_what_can_never_work, 5)
 	duct_peer_close_send(NULL);
 	duct_peer_close_recv(NULL);
 	duct_peer_free(NULL);
+	free(old);
 }
 
 #ifdef DUCT_AUTO_PEER

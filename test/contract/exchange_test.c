@@ -354,10 +354,28 @@ TEST(exchange_start, waits_for_the_client_once, 5)
 		CHECK_STATUS(duct_party_start(pair.server, 0, NULL), DUCT_OK);
 		CHECK_STATUS(duct_exchange_until(pair.server, &(int){ 1 }, NULL, 0, NULL), DUCT_UNANSWERED);
 		CHECK_STATUS(turn_end(&turn), DUCT_OK);
-		CHECK_STATUS(duct_party_start(pair.server, 0, NULL), DUCT_OK); /* and nobody is there now */
+		CHECK_STATUS(duct_party_start(pair.server, 0, NULL), DUCT_OK);
 		CHECK(turn.take == 1);
 		pair_free(&pair);
 	}
+}
+
+/* Also when the client has gone away since, without having got anything. */
+TEST(exchange_start, remembers_a_client_that_gave_up, 5)
+{
+	struct pair pair = simplex();
+	duct_cancel *cancel;
+	struct turn turn;
+
+	CHECK_STATUS(duct_cancel_new(&cancel, NULL, DUCT_FOREVER), DUCT_OK);
+	turn_start_with(&turn, pair.client, NOTHING, DUCT_FOREVER, cancel);
+	CHECK_STATUS(duct_party_start(pair.server, DUCT_FOREVER, NULL), DUCT_OK);
+	duct_cancel_raise(cancel);
+	CHECK_STATUS(turn_end(&turn), DUCT_CANCELED);
+	CHECK_STATUS(duct_party_start(pair.server, 0, NULL), DUCT_OK);
+	CHECK_STATUS(duct_exchange_until(pair.server, &(int){ 1 }, NULL, 0, NULL), DUCT_TIMEDOUT);
+	duct_cancel_free(cancel);
+	pair_free(&pair);
 }
 
 /* Who has given something has met the client; and the client is there by itself. */
@@ -491,6 +509,8 @@ TEST(exchange, ends_for_both_whoever_leaves, 20)
 				*leaves = NULL;
 			}
 			CHECK_STATUS(turn_end(&turn), told((enum moment)moment, DUCT_CLOSED));
+			CHECK(duct_channel_reason(duct_sender_channel(duct_party_sender(*stays))) == 0);
+			CHECK(duct_channel_reason(duct_receiver_channel(duct_party_receiver(*stays))) == 0);
 			CHECK(turn.take == NOTHING);
 			CHECK_STATUS(duct_party_start(*stays, DUCT_FOREVER, NULL), DUCT_CLOSED);
 			pair_free(&pair);
@@ -657,6 +677,62 @@ TEST(exchange, is_asked_for_one_item_at_a_time, 5)
 	pair_free(&pair);
 }
 
+/* ---- In no time -------------------------------------------------------------------------------------------------------- */
+
+struct impatient {
+	duct_party *party;
+	int rounds;
+	uint32_t random;
+};
+
+/* Goes on where the last call ended: with the same message, or without one if it is gone. */
+static duct_status insist(struct impatient *who, const int **give, int *take)
+{
+	duct_status status;
+
+	do {
+		status = duct_exchange_until(who->party, *give, take, duct_after_ns(test_random(&who->random) % 50000), NULL);
+		if (status == DUCT_UNANSWERED)
+			*give = NULL;
+	} while (status == DUCT_TIMEDOUT || (status == DUCT_UNANSWERED && duct_party_start(who->party, 0, NULL) == DUCT_OK));
+	return status;
+}
+
+static void *answer_impatiently(void *argument)
+{
+	struct impatient *client = argument;
+	const int *give = NULL;
+	int item = NOTHING, reply, expected = 0;
+
+	while (insist(client, &give, &item) == DUCT_OK) {
+		CHECK(item == expected++);
+		reply = -item;
+		give = &reply;
+	}
+	CHECK(expected == client->rounds);
+	return NULL;
+}
+
+/* Wherever calls end, and however often: each item is taken once, and has its own answer. */
+TEST(exchange, of_two_that_never_wait_loses_nothing, 20)
+{
+	struct pair pair = duplex();
+	const int rounds = test_rounds(2000, 50000);
+	struct impatient server = { pair.server, rounds, 1 }, client = { pair.client, rounds, 2 };
+	pthread_t thread = test_start(answer_impatiently, &client);
+
+	for (int number = 0; number < rounds; number++) {
+		const int *give = &number;
+		int answer = NOTHING;
+
+		CHECK_STATUS(insist(&server, &give, &answer), DUCT_OK);
+		CHECK(answer == -number);
+	}
+	duct_party_close(pair.server);
+	test_join(thread);
+	pair_free(&pair);
+}
+
 /* ---- One call at a time ------------------------------------------------------------------------------------------------ */
 
 /* A second call on an end that is in one says so and is nowhere to be seen; the first goes on. */
@@ -674,6 +750,8 @@ TEST(exchange, serves_one_call_at_a_time, 10)
 		CHECK_STATUS(give_and_take(turn.party, NOTHING, &taken, DUCT_FOREVER, NULL), DUCT_BUSY);
 		CHECK_STATUS(duct_party_start(turn.party, DUCT_FOREVER, NULL), DUCT_BUSY);
 		CHECK_STATUS(duct_exchange(turn.party, NULL, NULL), DUCT_INVALID);
+		CHECK_STATUS(give_and_take(turn.party, 5, &taken, -1, NULL), DUCT_INVALID);
+		CHECK_STATUS(duct_party_start(turn.party, -1, NULL), DUCT_INVALID);
 		if (gives) {
 			CHECK_STATUS(give_and_take(other, NOTHING, &taken, DUCT_FOREVER, NULL), DUCT_OK);
 			CHECK(taken == 7);

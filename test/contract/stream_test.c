@@ -308,6 +308,27 @@ TEST(stream, goes_through_a_pipeline, 5)
 		stream_free(&streams[i]);
 }
 
+static void *write_text(void *argument)
+{
+	CHECK_STATUS(duct_stream_write(argument, "duct", 5, NULL, DUCT_FOREVER, NULL), DUCT_OK);
+	duct_writer_free(argument);
+	return NULL;
+}
+
+/* Bytes are messages too. */
+TEST(stream, of_bytes_is_read_one_by_one, 5)
+{
+	struct stream stream = stream_of(1, 0);
+	pthread_t writer = test_start(write_text, stream.writer);
+	char text[6] = "", *end = text;
+
+	while (duct_stream_recv(stream.reader, end) == DUCT_OK)
+		end++;
+	CHECK(end == text + 5 && strcmp(text, "duct") == 0);
+	test_join(writer);
+	duct_reader_free(stream.reader);
+}
+
 static void *write_nothings(void *argument)
 {
 	size_t read = 99;
@@ -334,6 +355,31 @@ TEST(stream, of_nothing_counts, 5)
 	duct_box_free(all);
 	test_join(writer);
 	duct_reader_free(stream.reader);
+}
+
+static void *write_endless_nothings(void *argument)
+{
+	size_t read = 99;
+
+	CHECK_STATUS(duct_stream_write(argument, NULL, SIZE_MAX, &read, DUCT_FOREVER, NULL), DUCT_CLOSED);
+	CHECK(read == SIZE_MAX / 2 + 1);
+	return NULL;
+}
+
+/* More of them than can be counted in twice as many. */
+TEST(stream, of_nothing_has_an_end, 5)
+{
+	struct stream stream = stream_of(0, 0);
+	pthread_t writer = test_start(write_endless_nothings, stream.writer);
+	size_t count;
+	duct_box *all;
+
+	CHECK_STATUS(duct_stream_all(stream.reader, &all, &count, DUCT_FOREVER, NULL), DUCT_NOMEM);
+	CHECK(count == SIZE_MAX / 2 + 1);
+	duct_box_free(all);
+	duct_reader_free(stream.reader);
+	test_join(writer);
+	duct_writer_free(stream.writer);
 }
 
 /* ---- Stopping ---------------------------------------------------------------------------------------------------------- */
@@ -583,6 +629,7 @@ TEST(stream, kept_alive_goes_on_with_the_next_reader, 5)
 	CHECK_STATUS(writing_end(&w), DUCT_OK);
 	duct_writer_close(stream.writer);
 	CHECK_STATUS(duct_stream_recv(stream.reader, &(int){ 0 }), DUCT_CLOSED);
+	CHECK_STATUS(duct_stream_read(stream.reader, NULL, 0, NULL, DUCT_FOREVER, NULL), DUCT_OK);
 	stream_free(&stream);
 }
 
@@ -698,7 +745,10 @@ TEST(stream, refuses_what_can_never_work, 5)
 	CHECK_STATUS(duct_stream_open(&stream.writer, NULL, 1, 0, NULL), DUCT_INVALID);
 	CHECK_STATUS(duct_stream_open(&stream.writer, &stream.reader, 1, 2, NULL), DUCT_INVALID);
 	CHECK_STATUS(duct_stream_open(&stream.writer, &stream.reader, 1, 0, &old), DUCT_INVALID);
+	CHECK_STATUS(duct_stream_open(&stream.writer, &stream.reader, SIZE_MAX / 64 + 1, 0, NULL), DUCT_INVALID);
 	CHECK(stream.writer == NULL && stream.reader == NULL);
+	CHECK_STATUS(duct_stream_open(&stream.writer, &stream.reader, SIZE_MAX / 64, 0, NULL), DUCT_OK);
+	stream_free(&stream);
 	stream = stream_new();
 	CHECK_STATUS(duct_stream_send(NULL, &in), DUCT_INVALID);
 	CHECK_STATUS(duct_stream_send(stream.writer, NULL), DUCT_INVALID);
@@ -715,6 +765,10 @@ TEST(stream, refuses_what_can_never_work, 5)
 	CHECK_STATUS(duct_stream_all(stream.reader, &all, NULL, 0, NULL), DUCT_INVALID);
 	CHECK_STATUS(duct_stream_all(stream.reader, &all, &moved, -1, NULL), DUCT_INVALID);
 	CHECK(moved == 99 && all == NULL && duct_reader_receiver(NULL) == NULL);
+	CHECK_STATUS(duct_stream_write(stream.writer, &(int){ 0 }, 1, &moved, 0, NULL), DUCT_TIMEDOUT);
+	CHECK_STATUS(duct_stream_all(stream.reader, &all, &moved, 0, NULL), DUCT_TIMEDOUT);
+	CHECK(moved == 0);
+	duct_box_free(all);
 	stream_free(&stream);
 	duct_writer_close(NULL);
 	duct_reader_close(NULL);

@@ -261,6 +261,39 @@ TEST(nomem_pairs, every_function_says_so_and_leaves_all_as_it_was, 20)
 	printf("%ld fault points in %zu forms of functions of pairs: all answered\n", points, ARRAY_LEN(forms));
 }
 
+static void *write_canceled(void *argument)
+{
+	void **arguments = argument;
+
+	CHECK_STATUS(duct_stream_write(arguments[0], &(int){ 1 }, 1, NULL, DUCT_FOREVER, arguments[1]), DUCT_UNANSWERED);
+	return NULL;
+}
+
+/* Where it cannot wait to be asked beyond its last write, a writer shows nothing new. */
+TEST(nomem_stream, that_was_not_asked_beyond_writes_nothing, 5)
+{
+	duct_writer *writer;
+	duct_reader *reader;
+	duct_cancel *cancel;
+	void *arguments[2];
+	pthread_t thread;
+	size_t read = 99;
+
+	CHECK_STATUS(duct_stream_open(&writer, &reader, sizeof(int), 0, NULL), DUCT_OK);
+	CHECK_STATUS(duct_cancel_new(&cancel, NULL, DUCT_FOREVER), DUCT_OK);
+	arguments[0] = writer, arguments[1] = cancel;
+	thread = test_start(write_canceled, arguments);
+	CHECK_STATUS(duct_stream_recv(reader, &(int){ 0 }), DUCT_OK);
+	duct_cancel_raise(cancel);
+	test_join(thread);
+	fault_begin(1);
+	CHECK_STATUS(duct_stream_write(writer, &(int){ 2 }, 1, &read, duct_after_s(100000), NULL), DUCT_NOMEM);
+	CHECK(fault_end() == 1 && read == 0);
+	duct_cancel_free(cancel);
+	duct_writer_free(writer);
+	duct_reader_free(reader);
+}
+
 /* The next span does not fit into what there is for all: what has been read is there, and the rest is the writer's still. */
 struct span {
 	duct_writer *writer;
