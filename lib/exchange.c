@@ -26,6 +26,7 @@
  */
 #include "exchange.h"
 
+#include "cancel.h"
 #include "memory.h"
 
 /* ---- Life ------------------------------------------------------------------------------------------------------ */
@@ -118,17 +119,20 @@ void duct_party_free(duct_party *party)
 
 /* ---- Turns ----------------------------------------------------------------------------------------------------- */
 
-duct_status party_enter(duct_party *party)
+duct_status party_enter(duct_party *party, duct_cancel *cancel)
 {
 	party_ref(party);
-	if (!atomic_exchange(&party->busy, true))
-		return DUCT_OK;
-	party_unref(party);
-	return DUCT_BUSY;
+	if (atomic_exchange(&party->busy, true)) {
+		party_unref(party);
+		return DUCT_BUSY;
+	}
+	cancel_pin(cancel);
+	return DUCT_OK;
 }
 
-void party_leave(duct_party *party)
+void party_leave(duct_party *party, duct_cancel *cancel)
 {
+	cancel_unpin(cancel);
 	atomic_store(&party->busy, false);
 	party_unref(party);
 }
@@ -184,11 +188,11 @@ duct_status duct_exchange_until(duct_party *party, const void *give, void *take,
 
 	if (party == NULL || deadline < 0 || (take == NULL && take_size(party) != 0))
 		return DUCT_INVALID;
-	status = party_enter(party);
+	status = party_enter(party, cancel);
 	if (status != DUCT_OK)
 		return status;
 	status = exchange(party, give, take, deadline, cancel);
-	party_leave(party);
+	party_leave(party, cancel);
 	return status;
 }
 
@@ -203,7 +207,7 @@ duct_status duct_party_start(duct_party *party, duct_time deadline, duct_cancel 
 
 	if (party == NULL || deadline < 0)
 		return DUCT_INVALID;
-	status = party_enter(party);
+	status = party_enter(party, cancel);
 	if (status != DUCT_OK)
 		return status;
 	if (duct_cancel_raised(cancel))
@@ -214,7 +218,7 @@ duct_status duct_party_start(duct_party *party, duct_time deadline, duct_cancel 
 		status = duct_sender_wait(party->sender, deadline, cancel);
 	if (status == DUCT_OK)
 		party->started = true;
-	party_leave(party);
+	party_leave(party, cancel);
 	return status;
 }
 

@@ -26,9 +26,9 @@ struct duct_party {
 	bool started;                  /* [c] the other party was there once */
 };
 
-/* Claims the party for a call, and keeps it: DUCT_OK or DUCT_BUSY. */
-duct_status party_enter(duct_party *party);
-void party_leave(duct_party *party);
+/* Claims the party for a call, and keeps it and the token (or NULL) between its halves too: DUCT_OK or DUCT_BUSY. */
+duct_status party_enter(duct_party *party, duct_cancel *cancel);
+void party_leave(duct_party *party, duct_cancel *cancel);
 
 /* One turn; the caller has claimed the party, and knows whose turn it is.  Statuses of duct_send_until and duct_recv_until. */
 duct_status party_give(duct_party *party, const void *message, duct_time deadline, duct_cancel *cancel);

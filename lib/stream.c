@@ -212,10 +212,10 @@ duct_status duct_stream_write(
 
 	if (party == NULL || deadline < 0 || !array_is_valid(party, messages, count))
 		return DUCT_INVALID;
-	status = party_enter(party);
+	status = party_enter(party, cancel);
 	if (status == DUCT_OK) {
 		status = write_span(party, messages, count, &done, deadline, cancel);
-		party_leave(party);
+		party_leave(party, cancel);
 	}
 	if (read != NULL)
 		*read = done;
@@ -271,10 +271,10 @@ static duct_status read_until(duct_reader *reader, void *messages, size_t most, 
 
 	if (party == NULL || deadline < 0 || !array_is_valid(party, messages, most))
 		return DUCT_INVALID;
-	status = party_enter(party);
+	status = party_enter(party, cancel);
 	if (status == DUCT_OK) {
 		status = read_span(party, messages, most, &done, extent, deadline, cancel);
-		party_leave(party);
+		party_leave(party, cancel);
 	}
 	if (received != NULL)
 		*received = done;
@@ -346,10 +346,10 @@ duct_status duct_stream_all(duct_reader *reader, duct_box **messages, size_t *co
 		return DUCT_INVALID;
 	*messages = NULL;
 	*count = 0;
-	status = party_enter(party);
+	status = party_enter(party, cancel);
 	if (status != DUCT_OK)
 		return status;
 	status = read_all(party, messages, count, deadline, cancel);
-	party_leave(party);
+	party_leave(party, cancel);
 	return status;
 }
