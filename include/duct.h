@@ -878,8 +878,9 @@ DUCT_API duct_receiver *duct_party_receiver(const duct_party *party);
 
 /*
  * Closes the exchange for both parties, whoever does it and whether the other was ever there: calls that wait return
- * DUCT_CLOSED or DUCT_UNANSWERED, later ones DUCT_CLOSED.  Closing again changes nothing, nor does NULL.  duct_party_free also
- * gives the party back, while calls on it are blocked, too.
+ * DUCT_CLOSED or DUCT_UNANSWERED, later ones DUCT_CLOSED; but a client's coming back for more without bytes, if it was before
+ * the close, is still told to the server.  Closing again changes nothing, nor does NULL.  duct_party_free also gives the party
+ * back, while calls on it are blocked, too.
  */
 DUCT_API void duct_party_close(duct_party *party);
 DUCT_API void duct_party_free(duct_party *party);

@@ -229,12 +229,15 @@ duct_status duct_stream_send(duct_writer *writer, const void *message)
 
 /* ---- Read ------------------------------------------------------------------------------------------------------ */
 
-/* Asks for a span, unless an earlier call did, and waits for it. */
+/*
+ * Asks for a span, unless an earlier call did, and waits for it.  To ask never has to wait, and what else keeps it from being
+ * done, a close or a token, ends the wait as well.
+ */
 static duct_status ask(duct_party *party, duct_time deadline, duct_cancel *cancel)
 {
-	duct_status status = party->takes ? DUCT_OK : party_give(party, NULL, deadline, cancel);
-
-	return status == DUCT_OK ? party_take(party, NULL, deadline, cancel) : status;
+	if (!party->takes)
+		(void)party_give(party, NULL, deadline, cancel);
+	return party_take(party, NULL, deadline, cancel);
 }
 
 /* How much a read wants: all that there is room for, or what is left of one write. */
@@ -321,7 +324,7 @@ static duct_status grow(duct_box **box, size_t *room, size_t size)
 	return DUCT_OK;
 }
 
-/* There is room before anything is asked for, so that nothing is read that there is no room for. */
+/* There is room before anything is asked for, so that nothing is read that there is no room for; then it is full, or the end. */
 static duct_status read_all(duct_party *party, duct_box **box, size_t *count, duct_time deadline, duct_cancel *cancel)
 {
 	const size_t size = ((const struct stream *)party->shared)->size;
@@ -329,8 +332,7 @@ static duct_status read_all(duct_party *party, duct_box **box, size_t *count, du
 	size_t room = 0;
 
 	while (status == DUCT_OK) {
-		if (*count == room)
-			status = grow(box, &room, size);
+		status = grow(box, &room, size);
 		if (status == DUCT_OK)
 			status = read_span(party, duct_box_data(*box), room, count, WHOLE, deadline, cancel);
 	}
