@@ -11,15 +11,16 @@
  * The rules that hold for every call:
  *
  *   - Success moves the message, failure leaves it.  A message is copied in by a send and copied out by a receive; after any
- *     status but DUCT_OK a send has delivered nothing and a receive has written nothing.  (A batch tells how many it moved.)
+ *     status but DUCT_OK a send has delivered nothing and a receive has written nothing.  (A batch tells how many it moved,
+ *     DUCT_UNANSWERED that the message was taken.)
  *   - Every function may be called by any number of threads at once, on the same handles too, unless its comment says
  *     otherwise.  Freeing a handle while other threads are blocked in calls on it is safe: those calls return DUCT_CLOSED.
  *     After a free the handle must not be passed to any function.
  *   - No function prints, aborts, sets errno or is interrupted by a signal.  None may be called from a signal handler.
  *   - A parameter that can be seen to be wrong (NULL, an overflowing size, a negative deadline) gets DUCT_INVALID and
  *     changes nothing, not even a count that is told "whatever the status".
- *   - Where several statuses apply, DUCT_INVALID comes first, then DUCT_CANCELED for a token that was raised before the call,
- *     then what the operation itself comes to, then DUCT_TIMEDOUT.
+ *   - Where several statuses apply, DUCT_INVALID comes first, then DUCT_BUSY, then DUCT_CANCELED for a token that was raised
+ *     before the call, then what the operation itself comes to, then DUCT_TIMEDOUT.
  *   - Times are absolute int64_t nanoseconds of CLOCK_MONOTONIC, sizes are bytes, lengths and capacities are messages.
  *
  * The manual starts at duct(7).
@@ -76,7 +77,9 @@ typedef enum duct_status {
 	DUCT_INVALIDATED, /* recv: this receiver became a peekable */
 	DUCT_NOMEM,       /* memory, a copy of a message, or a system's mutex or condition variable could not be had */
 	DUCT_INVALID,     /* a parameter that can never work */
-	DUCT_UNSUPPORTED  /* not on this system, or not for this kind of channel */
+	DUCT_UNSUPPORTED, /* not on this system, or not for this kind of channel */
+	DUCT_UNANSWERED,  /* exchange: the other party took what was given, but the call ended before it gave its own */
+	DUCT_BUSY         /* another call is in flight at this end, which serves one at a time */
 } duct_status;
 
 /* The text of a status: a constant string, never NULL, for a value that is no status too. */
@@ -1071,6 +1074,196 @@ typedef struct duct_watcher_options {
  */
 DUCT_API DUCT_MUST_CHECK duct_status duct_watcher_new(duct_receiver **watcher, const char *const *paths, size_t count,
     const duct_watcher_options *options);
+/* ---- Bidirectional links --------------------------------------------------------------------------------------- */
+
+/*
+ * What a link can be given when it is made; NULL is all zeros.  It is copied, as the options in it are, whose names are not
+ * looked at: the channels are named req_<service>_<client> and resp_<service>_<client>.
+ */
+typedef struct duct_bidi_options {
+	size_t size;                   /* sizeof(duct_bidi_options): DUCT_BIDI_OPTIONS and DUCT_BIDI_OPTIONS_INIT set it */
+	const char *client;            /* NULL: "client" */
+	const char *service;           /* NULL: "service" */
+	bool lossy;                    /* a full direction loses its oldest message, instead of making the sender wait */
+	const duct_options *requests;  /* of the channel from client to service, or NULL */
+	const duct_options *responses; /* of the one from service to client, or NULL */
+} duct_bidi_options;
+
+#define DUCT_BIDI_OPTIONS_INIT { sizeof(duct_bidi_options), NULL, NULL, false, NULL, NULL }
+
+/* Written in place (C only): duct_bidi_open(&ui, &db, 8, 64, 16, DUCT_BIDI_OPTIONS(.client = "ui", .service = "db")) */
+#define DUCT_BIDI_OPTIONS(...) (&(duct_bidi_options){ .size = sizeof(duct_bidi_options), __VA_ARGS__ })
+
+/*
+ * Makes a link of two peers, each of which sends what the other receives: two channels, one for each direction, with messages
+ * of request_size bytes from client to service and of response_size bytes back.  They are anycast channels of that capacity
+ * (0: rendezvous) or, if the link is lossy, broadcasts to one receiver with DUCT_DROP_OLDEST (0: 50 messages), as if made by
+ * duct_anycast_open or duct_broadcast_open, whose statuses these are.  DUCT_INVALID also for options of an unknown size.  Both
+ * peers are written on DUCT_OK only.
+ */
+typedef struct duct_peer duct_peer;
+
+DUCT_API DUCT_MUST_CHECK duct_status duct_bidi_open(duct_peer **client, duct_peer **service, size_t request_size,
+    size_t response_size, size_t capacity, const duct_bidi_options *options);
+
+/*
+ * The plain ends of a peer, borrowed, always the same: they go wherever a sender or a receiver goes, are valid as long as the
+ * peer, and are not to be freed.  NULL for NULL.
+ */
+DUCT_API duct_sender *duct_peer_sender(const duct_peer *peer);
+DUCT_API duct_receiver *duct_peer_receiver(const duct_peer *peer);
+
+/* duct_send and duct_recv on them. */
+DUCT_API DUCT_MUST_CHECK duct_status duct_peer_send(duct_peer *peer, const void *message);
+DUCT_API DUCT_MUST_CHECK duct_status duct_peer_recv(duct_peer *peer, void *message);
+
+/*
+ * Close one direction, at this peer's end; the other direction goes on.  Closing again changes nothing, nor does NULL.
+ *
+ * After duct_peer_close_send the other peer drains and then reads DUCT_CLOSED.  After duct_peer_close_recv the other peer's
+ * sends return DUCT_NO_RECEIVERS, in a lossy link DUCT_CLOSED, and what was queued is dropped (in a lossy link when the peer is
+ * freed).  Clones of the borrowed ends count as on any channel: they keep a direction open.
+ */
+DUCT_API void duct_peer_close_send(duct_peer *peer);
+DUCT_API void duct_peer_close_recv(duct_peer *peer);
+
+/* Closes both directions, as above, and gives the peer back.  Calls that are blocked in its ends return DUCT_CLOSED. */
+DUCT_API void duct_peer_free(duct_peer *peer);
+
+/* A line for people, as duct_channel_describe: the link, which peer it is, and the name and state of either direction. */
+DUCT_API size_t duct_peer_describe(const duct_peer *peer, char *buffer, size_t size);
+
+/* ---- Exchanges ------------------------------------------------------------------------------------------------- */
+
+/*
+ * A link of exactly two parties that take turns.  The server gives an item, the client takes it and gives a reply to it, which
+ * the server takes before it gives the next item.  Nothing is queued between them: a message that has been given has been
+ * taken.  With replies of 0 bytes a reply is no more than the client's coming back for the next item.
+ *
+ * Makes one, with items of item_size bytes from server to client and replies of reply_size bytes back.  Of the options only
+ * the name and the allocator matter, for nothing is ever left to drop.  Returns DUCT_OK, DUCT_INVALID (a place for a party is
+ * NULL, options of an unknown size, an allocator without a function, sizes that overflow) or DUCT_NOMEM; both parties are
+ * written on DUCT_OK only.
+ */
+typedef struct duct_party duct_party;
+
+DUCT_API DUCT_MUST_CHECK duct_status duct_exchange_open(duct_party **client, duct_party **server, size_t item_size,
+    size_t reply_size, const duct_options *options);
+
+/*
+ * Gives one message and takes the other party's next: a server gives an item and takes the reply to it, so it returns when the
+ * client has come back for more; a client gives the reply to the last item and takes the next item.  Where it is the other's
+ * turn give must be NULL, and it only takes: that is how a client begins.  Where it is this party's turn give must not be NULL.
+ * What has no bytes is given without a message (give is not looked at); take may be NULL if there are none to take.
+ *
+ * duct_exchange_until waits until the deadline, or until cancel (which may be NULL) is raised, with either half.
+ *
+ * DUCT_OK: both were done.  DUCT_UNANSWERED: the message was given and is the other's now, but the call ended before that gave
+ * its own; to go on waiting for it call again with give NULL, which then tells what ended it if that still does.  Any other
+ * status: no message was given and none taken: DUCT_CLOSED, when either party is; DUCT_BUSY, another call is in flight at this
+ * party: it may be used by any thread, but by one at a time; DUCT_TIMEDOUT, DUCT_CANCELED, DUCT_NOMEM as of duct_recv_until;
+ * DUCT_INVALID, also for a give that is out of turn.  What has no bytes is not told of by DUCT_UNANSWERED but stays given too:
+ * a client that has asked once does not ask twice.
+ */
+DUCT_API DUCT_MUST_CHECK duct_status duct_exchange(duct_party *party, const void *give, void *take);
+DUCT_API DUCT_MUST_CHECK duct_status duct_exchange_until(duct_party *party, const void *give, void *take, duct_time deadline,
+    duct_cancel *cancel);
+
+/*
+ * Waits until the client is in a call that takes, without giving it anything.  That is waited for once: if the client was ever
+ * there, and with the client itself, it returns at once.  DUCT_OK; DUCT_CLOSED, when either party is, whether it was ever there
+ * or not; DUCT_BUSY; DUCT_INVALID, DUCT_TIMEDOUT, DUCT_CANCELED, DUCT_NOMEM as of duct_sender_wait.
+ */
+DUCT_API DUCT_MUST_CHECK duct_status duct_party_start(duct_party *party, duct_time deadline, duct_cancel *cancel);
+
+/*
+ * What a party gives with and what it takes with, borrowed: valid as long as the party, and for waiting only, with a select
+ * with DUCT_READY, duct_sender_wait or duct_receiver_wait: a message that goes through them is not known to the party.  They
+ * are ready when duct_exchange_until with a deadline of 0 could give, or take.  A party that waits so is not in a call that
+ * takes or gives: two that only wait so wait for ever.  NULL for NULL.
+ */
+DUCT_API duct_sender *duct_party_sender(const duct_party *party);
+DUCT_API duct_receiver *duct_party_receiver(const duct_party *party);
+
+/*
+ * Closes the exchange for both parties, whoever does it and whether the other was ever there: calls that wait return
+ * DUCT_CLOSED or DUCT_UNANSWERED, later ones DUCT_CLOSED; but a client's coming back for more without bytes, if it was before
+ * the close, is still told to the server.  Closing again changes nothing, nor does NULL.  duct_party_free also gives the party
+ * back, while calls on it are blocked, too.
+ */
+DUCT_API void duct_party_close(duct_party *party);
+DUCT_API void duct_party_free(duct_party *party);
+
+/* ---- Streams --------------------------------------------------------------------------------------------------- */
+
+/*
+ * Batches of messages from one writer to one reader.  Nothing is queued: what a writer writes stays its own, in its own memory,
+ * until it is read, and a write returns when the reader asks for more than it gave, that is, when all of it was dealt with.
+ *
+ * Makes a stream of messages of message_size bytes.  Each end closes the stream for both when it is closed or freed; with
+ * DUCT_KEEP_ALIVE duct_reader_close does nothing, so that readers come and go with the handle, and only the writer's close, or
+ * the free of either, ends it.  Returns as duct_exchange_open; DUCT_INVALID also for unknown flags, and
+ * for messages so large that there can never be 64.
+ */
+typedef struct duct_writer duct_writer;
+typedef struct duct_reader duct_reader;
+
+enum { DUCT_KEEP_ALIVE = 1 };
+
+DUCT_API DUCT_MUST_CHECK duct_status duct_stream_open(duct_writer **writer, duct_reader **reader, size_t message_size,
+    unsigned flags, const duct_options *options);
+
+/*
+ * Writes count messages from the array messages, which must stay as it is until the call returns, however it ends.  *read,
+ * unless read is NULL, tells how many were read, whatever the status: the rest is still the writer's, and was not read and will
+ * not be.  If an earlier write ended without being asked beyond, it waits for that first; with count 0 for no more than that.
+ *
+ * DUCT_OK: all were read, and the reader has asked for more.  DUCT_UNANSWERED: all were read, but the call ended before that.
+ * Other statuses: DUCT_CLOSED, DUCT_BUSY, DUCT_TIMEDOUT, DUCT_CANCELED, DUCT_NOMEM, DUCT_INVALID as of duct_exchange_until.
+ * duct_stream_send writes one message and waits for ever: after DUCT_UNANSWERED it was read, after other failures not.
+ */
+DUCT_API DUCT_MUST_CHECK duct_status duct_stream_write(duct_writer *writer, const void *messages, size_t count, size_t *read,
+    duct_time deadline, duct_cancel *cancel);
+DUCT_API DUCT_MUST_CHECK duct_status duct_stream_send(duct_writer *writer, const void *message);
+
+/*
+ * Read into the array messages, going on where the last read ended, in the middle of a write too.
+ *
+ * duct_stream_read reads count messages, of as many writes as it takes.
+ * duct_stream_chunk reads what one write gives, or what is left of that, but not more than most messages.
+ * duct_stream_recv reads one, and waits for ever.
+ *
+ * *received, unless received is NULL, tells how many were read, whatever the status; they are the caller's even where the
+ * status says why there are no more.  DUCT_OK: count of them, or a chunk; with count or most 0 at once.  DUCT_CLOSED: the
+ * stream is closed, by either end; DUCT_BUSY, DUCT_TIMEDOUT, DUCT_CANCELED, DUCT_NOMEM, DUCT_INVALID as of duct_exchange_until.
+ */
+DUCT_API DUCT_MUST_CHECK duct_status duct_stream_read(duct_reader *reader, void *messages, size_t count, size_t *received,
+    duct_time deadline, duct_cancel *cancel);
+DUCT_API DUCT_MUST_CHECK duct_status duct_stream_chunk(duct_reader *reader, void *messages, size_t most, size_t *received,
+    duct_time deadline, duct_cancel *cancel);
+DUCT_API DUCT_MUST_CHECK duct_status duct_stream_recv(duct_reader *reader, void *message);
+
+/*
+ * Reads until the stream is closed, which is DUCT_OK, into a new box, for the caller to free: it begins with *count messages.
+ * Other statuses are those of duct_stream_read; then too the box has what was read, and may be NULL if that is nothing.  Both
+ * are written whatever the status.
+ */
+DUCT_API DUCT_MUST_CHECK duct_status duct_stream_all(duct_reader *reader, duct_box **messages, size_t *count,
+    duct_time deadline, duct_cancel *cancel);
+
+/*
+ * What the reader waits on, borrowed, and for waiting only, as duct_party_receiver: after a read with a deadline of 0 that came
+ * to DUCT_TIMEDOUT it is ready when there is a write, or the stream is closed.  NULL for NULL.
+ */
+DUCT_API duct_receiver *duct_reader_receiver(const duct_reader *reader);
+
+/* Close the stream, at once for both ends: what is being written and was not read is the writer's.  NULL does nothing. */
+DUCT_API void duct_writer_close(duct_writer *writer);
+DUCT_API void duct_reader_close(duct_reader *reader);
+
+/* Close it, DUCT_KEEP_ALIVE or not, and give the end back, while calls on it are blocked, too. */
+DUCT_API void duct_writer_free(duct_writer *writer);
+DUCT_API void duct_reader_free(duct_reader *reader);
 
 /* ---- Handles that free themselves ------------------------------------------------------------------------------ */
 
@@ -1087,6 +1280,10 @@ DUCT_API DUCT_MUST_CHECK duct_status duct_watcher_new(duct_receiver **watcher, c
 #define DUCT_AUTO_PEEKABLE __attribute__((cleanup(duct_auto_peekable_free_)))
 #define DUCT_AUTO_CACHE __attribute__((cleanup(duct_auto_cache_free_)))
 #define DUCT_AUTO_CLOCK __attribute__((cleanup(duct_auto_clock_free_)))
+#define DUCT_AUTO_PEER __attribute__((cleanup(duct_auto_peer_free_)))
+#define DUCT_AUTO_PARTY __attribute__((cleanup(duct_auto_party_free_)))
+#define DUCT_AUTO_WRITER __attribute__((cleanup(duct_auto_writer_free_)))
+#define DUCT_AUTO_READER __attribute__((cleanup(duct_auto_reader_free_)))
 
 DUCT_UNUSED static inline void duct_auto_channel_free_(duct_channel **channel)
 {
@@ -1131,6 +1328,24 @@ DUCT_UNUSED static inline void duct_auto_cache_free_(duct_cache **cache)
 DUCT_UNUSED static inline void duct_auto_clock_free_(duct_clock **clock)
 {
 	duct_clock_free(*clock);
+DUCT_UNUSED static inline void duct_auto_peer_free_(duct_peer **peer)
+{
+	duct_peer_free(*peer);
+}
+
+DUCT_UNUSED static inline void duct_auto_party_free_(duct_party **party)
+{
+	duct_party_free(*party);
+}
+
+DUCT_UNUSED static inline void duct_auto_writer_free_(duct_writer **writer)
+{
+	duct_writer_free(*writer);
+}
+
+DUCT_UNUSED static inline void duct_auto_reader_free_(duct_reader **reader)
+{
+	duct_reader_free(*reader);
 }
 #endif
 

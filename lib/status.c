@@ -33,6 +33,10 @@ const char *duct_strerror(duct_status status)
 		return "invalid parameter";
 	case DUCT_UNSUPPORTED:
 		return "not supported here";
+	case DUCT_UNANSWERED:
+		return "message was taken but not answered";
+	case DUCT_BUSY:
+		return "another call is in flight";
 	}
 	return "unknown status";
 }

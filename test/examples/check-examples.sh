@@ -128,6 +128,31 @@ check_daisy_short_of_memory() {
 	check "daisy without memory: says how far it came" grep -q 'stopped after [0-9]* of 10000 threads' err
 }
 
+# ---- duplex -------------------------------------------------------------------------------------------------------------
+
+# guesses NUMBER: the conversation about it.
+guesses() {
+	awk -v number="$1" 'BEGIN {
+		low = 1; high = 100
+		while (low <= high && guess != number) {
+			guess = low + int((high - low) / 2); count++
+			print guess "? " (guess < number ? "too low" : guess > number ? "too high" : "right")
+			if (guess < number) low = guess + 1; else high = guess - 1
+		}
+		print guess == number ? count " guesses" : "there is no such number"
+	}'
+}
+
+check_duplex() {
+	for n in 50 73 1 100 101; do
+		guesses $n >wanted
+		run 10 "$dir/duplex" $n >out
+		equal "duplex $n: exit status" $((n > 100)) $?
+		check "duplex $n" cmp wanted out
+	done
+	equal "duplex guesses by halves" "6 guesses" "$(run 10 "$dir/duplex" | tail -n 1)"
+}
+
 # ---- wordcount ----------------------------------------------------------------------------------------------------------
 
 # The same with the tools of the system.  Words end with their file.
@@ -527,6 +552,7 @@ check_workers
 check_sieve
 check_daisy
 check_daisy_short_of_memory
+check_duplex
 check_wordcount
 for client in http_raw http_hammer chat_rules chat_clients; do
 	if [ -x "$dir/../test/$client" ]; then

@@ -305,6 +305,61 @@ static void check_token(duct_status (*call)(struct held *held), bool full)
 	duct_receiver_free(held.rx);
 }
 
+/* An exchange in a thread that is held ahead of one of its locks. */
+struct turn {
+	duct_party *party;
+	duct_cancel *cancel;
+	bool gives;
+	long locks;
+	duct_status status;
+	atomic_int hold;
+};
+
+static void *run_turn(void *argument)
+{
+	struct turn *turn = argument;
+	int in;
+
+	if (turn->locks > 0)
+		fault_hold_lock(&turn->hold, turn->locks);
+	turn->status = duct_exchange_until(
+	    turn->party, turn->gives ? &(int){ 1 } : NULL, turn->gives ? NULL : &in, DUCT_FOREVER, turn->cancel);
+	fault_unhold();
+	return NULL;
+}
+
+/* The two halves of an exchange are one call: it keeps its token, wherever it is, between them too. */
+TEST(held_token, in_either_half_of_an_exchange, 10)
+{
+	for (long locks = 1; locks <= 6; locks++) {
+		struct turn server = { .gives = true, .locks = locks }, client = { .gives = false };
+		struct fault_live before = fault_live(), with, now;
+		const duct_channel *items, *replies;
+		pthread_t threads[2];
+
+		CHECK_STATUS(duct_exchange_open(&client.party, &server.party, sizeof(int), 0, NULL), DUCT_OK);
+		items = duct_sender_channel(duct_party_sender(server.party));
+		replies = duct_receiver_channel(duct_party_receiver(server.party));
+		CHECK_STATUS(duct_cancel_new(&server.cancel, NULL, DUCT_FOREVER), DUCT_OK);
+		with = fault_live();
+		threads[0] = test_start(run_turn, &client);
+		AWAIT(duct_channel_waiting_receivers(items) == 1);
+		threads[1] = test_start(run_turn, &server);
+		AWAIT(atomic_load(&server.hold) == HOLD_HELD || duct_channel_waiting_receivers(replies) == 1);
+		duct_cancel_free(server.cancel);
+		CHECK(fault_live().blocks == with.blocks);
+		atomic_store(&server.hold, HOLD_LET_GO);
+		test_join(threads[0]);
+		duct_party_close(client.party);
+		test_join(threads[1]);
+		CHECK(client.status == DUCT_OK && server.status == DUCT_UNANSWERED);
+		duct_party_free(client.party);
+		duct_party_free(server.party);
+		now = fault_live();
+		CHECK(fault_live_same(&before, &now));
+	}
+}
+
 TEST(held_token, during_a_receive, 10)
 {
 	check_token(held_recv_until, false);

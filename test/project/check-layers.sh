@@ -21,8 +21,8 @@ layer() {
 	ends) echo 8 ;;
 	anycast | broadcast | transfer | select) echo 9 ;;
 	event | timer | scheduler | watcher | merge | steps) echo 9 ;;
-	cache) echo 10 ;;
-	latest) echo 11 ;;
+	cache | bidi | exchange | pipe | relay) echo 10 ;;
+	latest | stream) echo 11 ;;
 	*) echo none ;;
 	esac
 }
