@@ -1328,6 +1328,8 @@ DUCT_UNUSED static inline void duct_auto_cache_free_(duct_cache **cache)
 DUCT_UNUSED static inline void duct_auto_clock_free_(duct_clock **clock)
 {
 	duct_clock_free(*clock);
+}
+
 DUCT_UNUSED static inline void duct_auto_peer_free_(duct_peer **peer)
 {
 	duct_peer_free(*peer);
