@@ -118,13 +118,14 @@ static bool add_parts(struct plan *plan, uint32_t above)
 
 /* ---- Taking in order to know ----------------------------------------------------------------------------------- */
 
+/* Not if there is one already: nobody needs to know more, and there is room for one only. */
 static bool begin_to_pull(struct source *source)
 {
 	bool begun;
 
 	queue_lock_both(&source->queue);
-	begun = !source->pulled;
-	source->pulled = true;
+	begun = !source->pulled && queue_backlog_locked(&source->queue).len == 0;
+	source->pulled |= begun;
 	queue_unlock_both(&source->queue);
 	return begun;
 }
