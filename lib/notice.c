@@ -58,14 +58,15 @@ static bool facts_of(const struct node *node, struct facts *facts)
 
 static void appear(struct survey *survey, const struct subject *subject, bool is_directory, bool is_put)
 {
-	struct facts facts;
+	struct facts facts = { 0 };
 	struct node *node;
 
 	if (subject->parent == NULL && facts_at(subject->root->real, true, &facts))
 		is_directory = S_ISDIR(facts.mode);
 	if ((node = survey_add(survey, subject->root, subject->parent, subject->name, is_directory)) == NULL)
 		return;
-	if (facts_of(node, &facts) && S_ISDIR(facts.mode) == is_directory)
+	facts_of(node, &facts);
+	if (S_ISDIR(facts.mode) == is_directory)
 		node->facts = facts;
 	node->is_put = is_put;
 	if (is_directory)
@@ -110,12 +111,11 @@ static void replace(struct survey *survey, struct node *node, bool is_moved)
 static void come(struct survey *survey, struct subject *subject, const struct tidings *tidings)
 {
 	struct node *node = subject->node;
-	const bool is_moved = tidings->what & TOLD_MOVED;
 
 	if (node != NULL && node->is_directory == tidings->is_directory)
-		replace(survey, node, is_moved);
+		replace(survey, node, tidings->what & TOLD_MOVED);
 	else if (node == NULL || survey_forget(survey, node))
-		appear(survey, subject, tidings->is_directory, node != NULL && is_moved);
+		appear(survey, subject, tidings->is_directory, node != NULL);
 }
 
 /* Two files that change places are told of as four moves: what the first puts in a place, the third takes from it. */
@@ -132,7 +132,7 @@ static void look_again(struct survey *survey, const struct subject *subject, con
 		survey_below(survey, node);
 }
 
-static void go(struct survey *survey, const struct subject *subject, bool is_moved)
+static void go(struct survey *survey, const struct subject *subject)
 {
 	struct node *node = subject->node;
 	bool was_put;
@@ -142,7 +142,7 @@ static void go(struct survey *survey, const struct subject *subject, bool is_mov
 		return;
 	was_put = node->is_put;
 	node_real_path(node, path);
-	if (survey_forget(survey, node) && is_moved && was_put && subject->parent != NULL)
+	if (survey_forget(survey, node) && was_put && subject->parent != NULL)
 		look_again(survey, subject, path);
 }
 
@@ -151,7 +151,7 @@ static void learn(struct survey *survey, struct subject *subject, const struct t
 	if (tidings->what & TOLD_THERE)
 		come(survey, subject, tidings);
 	else if (tidings->what & TOLD_GONE)
-		go(survey, subject, tidings->what & TOLD_MOVED);
+		go(survey, subject);
 	else if (subject->node != NULL)
 		change(survey, subject->node);
 }

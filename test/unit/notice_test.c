@@ -143,8 +143,18 @@ static void files_change_places(struct grove *grove)
 		notice_pop(grove->notice);
 	put(grove, "a/f", "more");
 	TOLD(grove, "~a/f");
-	drop(grove, "b");
-	TOLD(grove, "-b");
+	put(grove, "b", "more");
+	TOLD(grove, "~b");
+	exchange(grove, "a", "b");
+	grove_pump(grove);
+	while (notice_first(grove->notice) != NULL)
+		notice_pop(grove->notice);
+	put(grove, "b/f", "more");
+	TOLD(grove, "~b/f");
+	put(grove, "b/g", "");
+	TOLD(grove, "+b/g");
+	drop(grove, "a");
+	TOLD(grove, "-a");
 	drop(grove, "c");
 	TOLD(grove, "-c");
 	drop(grove, "d");
@@ -867,6 +877,13 @@ static void descriptors_are_short(struct grove *grove)
 		CHECK_STATUS(notice_new(&notice, &path, 1, DUCT_WATCHER(.poll = grove->polls), 0), DUCT_NOMEM);
 		unlimit_descriptors();
 	}
+	put(grove, "f", "");
+	path = grove_path(grove, "f");
+	limit_descriptors(0);
+	CHECK_STATUS(notice_new(&notice, &path, 1, DUCT_WATCHER(.poll = grove->polls), 0), grove->polls ? DUCT_OK : DUCT_NOMEM);
+	unlimit_descriptors();
+	if (grove->polls)
+		notice_free(notice);
 	grove_watch(grove, "", AT_ONCE());
 	make_directory(grove, "e");
 	put(grove, "e/f", "");
@@ -911,6 +928,83 @@ TEST(notice_access, that_is_denied_leaves_what_is_known, 20)
 {
 	if (geteuid() == 0)
 		grove_both(access_is_denied);
+}
+
+static void root_is_unreadable(struct grove *grove)
+{
+	set_mode(grove, "", 0755);
+	make_directory(grove, "d");
+	CHECK(chown(grove_path(grove, "d"), 1, 1) == 0);
+	set_mode(grove, "d", 0);
+	put(grove, "d/f", "");
+	CHECK(seteuid(1) == 0);
+	grove_watch(grove, "d", AT_ONCE());
+	CHECK(notice_due(grove->notice) == grove->now + SECOND);
+	set_mode(grove, "d", 0755);
+	grove->now += SECOND;
+	notice_pump(grove->notice, grove->now);
+	CHECK(grove_tells(grove, "+d/f", false));
+	grove->now += SECOND;
+	notice_pump(grove->notice, grove->now);
+	CHECK(grove->polls || notice_due(grove->notice) == DUCT_FOREVER);
+	CHECK(seteuid(0) == 0);
+}
+
+/* What the system does not let us mark tells nothing, and a later look finds it. */
+TEST(notice_access, that_is_denied_to_a_path_is_made_up_for_by_looking, 20)
+{
+	if (geteuid() == 0)
+		grove_both(root_is_unreadable);
+}
+
+/* A step of the way that cannot be marked from above tells itself that it moves. */
+TEST(notice_access, that_is_denied_on_the_way_hides_no_move, 20)
+{
+	struct grove grove;
+
+	if (geteuid() != 0)
+		return;
+	grove_begin(&grove, false);
+	set_mode(&grove, "", 0755);
+	make_directory(&grove, "p");
+	make_directory(&grove, "p/x");
+	make_directory(&grove, "p/x/y");
+	set_mode(&grove, "p", 0711);
+	set_mode(&grove, "p/x", 0755);
+	set_mode(&grove, "p/x/y", 0755);
+	CHECK(seteuid(1) == 0);
+	grove_watch(&grove, "p/x/y", AT_ONCE());
+	CHECK(notice_due(grove.notice) == DUCT_FOREVER);
+	CHECK(seteuid(0) == 0);
+	move(&grove, "p/x", "p/z");
+	CHECK(seteuid(1) == 0);
+	TOLD(&grove, "-p/x/y");
+	CHECK(seteuid(0) == 0);
+	grove_end(&grove);
+}
+
+/* A file in a directory that may be passed but not read can only be looked at; so it is. */
+static void directory_is_closed(struct grove *grove)
+{
+	set_mode(grove, "", 0711);
+	put(grove, "f", "");
+	set_mode(grove, "f", 0644);
+	CHECK(seteuid(1) == 0);
+	grove_watch(grove, "f", AT_ONCE());
+	CHECK(notice_due(grove->notice) == grove->now + SECOND);
+	CHECK(seteuid(0) == 0);
+	put(grove, "f", "more");
+	CHECK(seteuid(1) == 0);
+	grove->now += SECOND;
+	notice_pump(grove->notice, grove->now);
+	CHECK(grove_tells(grove, "~f", false) && notice_due(grove->notice) == grove->now + SECOND);
+	CHECK(seteuid(0) == 0);
+}
+
+TEST(notice_access, that_is_denied_to_watch_a_file_makes_it_looked_at, 20)
+{
+	if (geteuid() == 0)
+		grove_both(directory_is_closed);
 }
 
 static void nothing_is_left_behind(struct grove *grove)
