@@ -196,8 +196,8 @@ static void forget_mark(struct marks *marks, int number)
 
 	if (mark == NULL)
 		return;
-	while (mark->ties != NULL)
-		let_go(mark->ties);
+	for (struct tie *tie = mark->ties; tie != NULL; tie = tie->next)
+		tie->mark = NULL;
 	mark_free(marks, mark);
 }
 

@@ -156,18 +156,15 @@ static void learn(struct survey *survey, struct subject *subject, const struct t
 		change(survey, subject->node);
 }
 
+/* That a directory is gone itself is told by the one above, or on the way to a root. */
 static void learn_in_directory(struct survey *survey, struct node *directory, const struct tidings *tidings)
 {
 	struct subject subject = { .root = directory->root, .parent = directory, .name = tidings->name };
 
-	if (tidings->name != NULL) {
-		subject.node = tree_find(&survey->tree, directory, tidings->name);
-		learn(survey, &subject, tidings);
-	} else if (tidings->what & TOLD_CHANGED) {
-		change(survey, directory);
-	} else if (directory->parent == NULL) {
-		directory->root->is_due = true;
-	}
+	if (tidings->name == NULL)
+		return;
+	subject.node = tree_find(&survey->tree, directory, tidings->name);
+	learn(survey, &subject, tidings);
 }
 
 /* Of the way to a root.  What has come in the last place may lead on. */
@@ -178,7 +175,7 @@ static void learn_on_passage(struct survey *survey, const struct anchor *anchor,
 
 	if (anchor->is_last && tidings->name != NULL)
 		learn(survey, &subject, tidings);
-	if (!anchor->is_last || tidings->name == NULL || tidings->what & (TOLD_THERE | TOLD_GONE))
+	if (tidings->name == NULL || tidings->what & (TOLD_THERE | TOLD_GONE))
 		root->is_due = true;
 }
 
@@ -291,7 +288,7 @@ static duct_status begin(struct notice *notice, const char *const *paths, size_t
 	for (size_t i = 0; i < count; i++)
 		if ((status = add_root(notice, paths[i], may_be_missing)) != DUCT_OK)
 			return status;
-	return notice->survey.is_short ? DUCT_NOMEM : DUCT_OK;
+	return DUCT_OK;
 }
 
 static duct_status notice_make(

@@ -596,6 +596,25 @@ TEST(notice_root, is_told_as_it_was_given, 20)
 	grove_both(path_is_relative);
 }
 
+/* The longest path that can be asked for from here, and one more letter. */
+TEST(notice_root, is_as_long_as_the_system_allows, 20)
+{
+	char path[PATH_MAX];
+	const char *given = path;
+	struct grove grove;
+	size_t most;
+
+	grove_begin(&grove, true);
+	most = PATH_MAX - 1 - strlen(grove.top) - 1;
+	memset(path, '/', sizeof path);
+	path[0] = '.';
+	path[most + 1] = '\0';
+	CHECK_STATUS(notice_new(&grove.notice, &given, 1, DUCT_WATCHER(.poll = true), 0), DUCT_INVALID);
+	path[most] = '\0';
+	CHECK_STATUS(notice_new(&grove.notice, &given, 1, AT_ONCE(.poll = true), 0), DUCT_OK);
+	grove_end(&grove);
+}
+
 static void root_is_here(struct grove *grove)
 {
 	static const char *const here[] = { "." };
@@ -835,6 +854,8 @@ TEST(notice_new, refuses_what_cannot_be, 20)
 	CHECK_STATUS(notice_new(&notice, nothing, 1, NULL, 0), DUCT_INVALID);
 	CHECK_STATUS(notice_new(&notice, &empty, 1, NULL, 0), DUCT_INVALID);
 	CHECK_STATUS(notice_new(&notice, (const char *const *)&much, 1, NULL, 0), DUCT_INVALID);
+	much[sizeof(((duct_file_event *)NULL)->path)] = '\0';
+	CHECK_STATUS(notice_new(&notice, (const char *const *)&much, 1, NULL, 0), DUCT_INVALID);
 	CHECK_STATUS(notice_new(&notice, &here, 1, &unknown, 0), DUCT_INVALID);
 	CHECK_STATUS(notice_new(&notice, &here, 1, DUCT_WATCHER(.changes = 16), 0), DUCT_INVALID);
 	CHECK_STATUS(notice_new(&notice, &here, 1, DUCT_WATCHER(.interval = -1), 0), DUCT_INVALID);
@@ -1015,6 +1036,7 @@ static void nothing_is_left_behind(struct grove *grove)
 	put(grove, "d/f", "");
 	errno = 77;
 	grove_watch(grove, "", NULL);
+	CHECK(errno == 77);
 	put(grove, "d/g", "");
 	make_directory(grove, "e");
 	errno = 77;
