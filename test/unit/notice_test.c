@@ -411,24 +411,24 @@ static void links_on_the_way(struct grove *grove)
 	make_directory(grove, "v2");
 	put(grove, "v1/conf", "one");
 	put(grove, "v2/conf", "the other");
-	link_to(grove, grove_path(grove, "v1"), "current");
-	link_to(grove, "./current/../current/conf", "conf");
+	link_to(grove, grove_path(grove, "v1"), "..v");
+	link_to(grove, "./..v/../..v/conf", "conf");
 	grove_watch(grove, "conf", AT_ONCE());
 	put(grove, "v1/conf", "more");
 	TOLD(grove, "~conf");
 	link_to(grove, grove_path(grove, "v2"), "new");
-	move(grove, "new", "current");
+	move(grove, "new", "..v");
 	TOLD(grove, "~conf");
 	put(grove, "v1/conf", "more");
 	TOLD(grove, "");
 	put(grove, "v2/conf", "more");
 	TOLD(grove, "~conf");
-	drop(grove, "current");
+	drop(grove, "..v");
 	TOLD(grove, "-conf");
-	link_to(grove, "v1", "current");
+	link_to(grove, "v1", "..v");
 	TOLD(grove, "+conf");
-	drop(grove, "current");
-	link_to(grove, "conf", "current");
+	drop(grove, "..v");
+	link_to(grove, "conf", "..v");
 	TOLD(grove, "-conf");
 }
 
@@ -706,6 +706,55 @@ static void path_is_long(struct grove *grove)
 TEST(notice_path, that_does_not_fit_is_not_watched, 20)
 {
 	grove_both(path_is_long);
+}
+
+/* Directories of that name within each other, in the working directory, which is the test's own again afterwards. */
+static void make_deep(const struct grove *grove, const char *name, int depth, char *path)
+{
+	for (int i = 0; i < depth; i++) {
+		CHECK(mkdir(name, 0700) == 0 && chdir(name) == 0);
+		path += sprintf(path, "%s%s", i > 0 ? "/" : "", name);
+	}
+	CHECK(chdir(grove->top) == 0);
+}
+
+/* A link that leads further down than any path can say, and one that says more than there is room for with what follows. */
+static void way_is_long(struct grove *grove)
+{
+	char name[NAME_LENGTH + 1], first[PATH_MAX], second[PATH_MAX], root[PATH_MAX], around[PATH_MAX];
+
+	memset(name, 'n', NAME_LENGTH);
+	name[NAME_LENGTH] = '\0';
+	make_deep(grove, name, 15, first);
+	CHECK(chdir(first) == 0);
+	make_deep(grove, name, 10, second);
+	CHECK(chdir(first) == 0 && symlink(second, "l") == 0 && chdir("l") == 0 && close(creat("f", 0600)) == 0);
+	CHECK(chdir(grove->top) == 0);
+	CHECK(snprintf(root, sizeof root, "%s/l/f", first) < PATH_MAX);
+	grove_watch(grove, root, AT_ONCE());
+	CHECK(notice_due(grove->notice) == grove->now + SECOND);
+	put(grove, root, "more");
+	grove->now += SECOND;
+	notice_pump(grove->notice, grove->now);
+	CHECK(notice_first(grove->notice) != NULL && notice_first(grove->notice)->change == DUCT_FILE_MODIFIED);
+	memset(around, '/', sizeof around);
+	memcpy(around, "./", 2);
+	around[4000] = '\0';
+	CHECK(symlink(around, "round") == 0);
+	put(grove, "f", "");
+	snprintf(root, sizeof root, "round/%.100s/f", around);
+	grove_watch(grove, root, AT_ONCE());
+	CHECK(notice_due(grove->notice) == grove->now + SECOND);
+	strcpy(root, "round/f");
+	grove_watch(grove, root, AT_ONCE());
+	CHECK(grove->polls || notice_due(grove->notice) == DUCT_FOREVER);
+	put(grove, "f", "more");
+	TOLD(grove, "~round/f");
+}
+
+TEST(notice_path, that_cannot_be_followed_is_looked_at, 20)
+{
+	grove_both(way_is_long);
 }
 
 /* ---- Which changes --------------------------------------------------------------------------------------------- */
