@@ -38,7 +38,6 @@ struct mark {
 
 duct_status marks_open(struct marks *marks)
 {
-	*marks = (struct marks){ .descriptor = -1 };
 	if ((marks->buffer = memory_new(NULL, BUFFER_SIZE)) == NULL)
 		return DUCT_NOMEM;
 	if ((marks->descriptor = inotify_init1(IN_CLOEXEC | IN_NONBLOCK)) != -1)
@@ -55,7 +54,6 @@ void marks_close(struct marks *marks)
 	close(marks->descriptor);
 	memory_free(NULL, marks->buffer);
 	table_clear(&marks->table);
-	marks->descriptor = -1;
 }
 
 /* ---- Ties ------------------------------------------------------------------------------------------------------ */
@@ -78,10 +76,8 @@ static struct mark *mark_new(struct marks *marks, int number)
 {
 	struct mark *mark = memory_new(NULL, sizeof *mark);
 
-	if (mark == NULL) {
-		inotify_rm_watch(marks->descriptor, number);
-		return NULL;
-	}
+	if (mark == NULL)
+		return NULL; /* of the watch nobody will know, until somebody ties again and gets the same */
 	*mark = (struct mark){ .number = number };
 	table_put(&marks->table, &mark->link, hash_of(number));
 	return mark;
@@ -125,26 +121,26 @@ static enum marked why_not(int error)
 	case EACCES:
 		return MARKED_NO_ACCESS;
 	default:
-		return MARKED_NOT; /* no directory, or not any more */
+		return MARKED_OR_GONE; /* no directory, or not any more */
 	}
 }
 
 enum marked marks_tie(struct marks *marks, struct tie *tie, const char *path, unsigned how)
 {
 	const uint32_t when = how & MARK_NAMES ? WHEN_NAMES : WHEN_ALL, follow = how & MARK_FOLLOW ? 0 : IN_DONT_FOLLOW;
-	enum marked marked = MARKED;
+	enum marked marked = MARKED_OR_GONE;
 	struct mark *mark = NULL;
 	int number;
 
 	if (marks->descriptor == -1)
-		return MARKED_NOT;
+		return MARKED_OR_GONE;
 	number = inotify_add_watch(marks->descriptor, path, when | follow | IN_ONLYDIR | IN_EXCL_UNLINK | IN_MASK_ADD);
 	if (number == -1)
 		marked = why_not(errno);
 	else if ((mark = mark_of(marks, number)) == NULL && (mark = mark_new(marks, number)) == NULL)
 		marked = MARKED_SHORT;
 	if (mark != NULL && mark == tie->mark)
-		return MARKED;
+		return marked;
 	marks_untie(marks, tie);
 	if (mark != NULL) {
 		tie->mark = mark;
@@ -186,11 +182,23 @@ static unsigned what_of(uint32_t mask)
 		what |= TOLD_MOVED;
 	if (mask & (IN_MODIFY | IN_ATTRIB))
 		what |= TOLD_CHANGED;
-	if (mask & (IN_DELETE_SELF | IN_MOVE_SELF | IN_IGNORED))
+	if (mask & (IN_DELETE_SELF | IN_MOVE_SELF))
 		what |= TOLD_SELF;
 	if (mask & (IN_Q_OVERFLOW | IN_UNMOUNT))
 		what |= TOLD_LOST;
 	return what;
+}
+
+/* The system has taken the mark away, and told why before. */
+static void forget_mark(struct marks *marks, int number)
+{
+	struct mark *mark = mark_of(marks, number);
+
+	if (mark == NULL)
+		return;
+	for (struct tie *tie = mark->ties; tie != NULL; tie = tie->next)
+		tie->mark = NULL;
+	mark_free(marks, mark);
 }
 
 bool marks_next(struct marks *marks, struct tidings *tidings)
@@ -202,7 +210,8 @@ bool marks_next(struct marks *marks, struct tidings *tidings)
 	event = (const void *)(marks->buffer + marks->begin);
 	marks->begin += sizeof *event + event->len;
 	marks->number++;
-	marks->is_over = event->mask & IN_IGNORED;
+	if (event->mask & IN_IGNORED)
+		forget_mark(marks, event->wd);
 	*tidings = (struct tidings){ .what = what_of(event->mask),
 		.is_directory = event->mask & IN_ISDIR,
 		.mark = event->wd,
@@ -215,25 +224,12 @@ static bool is_for(const struct tie *tie, const struct tidings *tidings)
 	return tie->name == NULL || tidings->name == NULL || strcmp(tie->name, tidings->name) == 0;
 }
 
-/* The system has taken the mark away. */
-static struct tie *let_go_of(struct marks *marks, struct mark *mark)
-{
-	struct tie *tie = mark->ties;
-
-	let_go(tie);
-	if (mark->ties == NULL)
-		mark_free(marks, mark);
-	return tie;
-}
-
 struct tie *marks_tie_of(struct marks *marks, const struct tidings *tidings)
 {
 	struct mark *mark = mark_of(marks, tidings->mark);
 
 	if (mark == NULL)
 		return NULL;
-	if (marks->is_over)
-		return let_go_of(marks, mark);
 	for (struct tie *tie = mark->ties; tie != NULL; tie = tie->next)
 		if (tie->served != marks->number && is_for(tie, tidings)) {
 			tie->served = marks->number;
@@ -246,7 +242,7 @@ struct tie *marks_tie_of(struct marks *marks, const struct tidings *tidings)
 
 duct_status marks_open(struct marks *marks)
 {
-	*marks = (struct marks){ .descriptor = -1 };
+	(void)marks;
 	return DUCT_UNSUPPORTED;
 }
 
@@ -258,7 +254,7 @@ void marks_close(struct marks *marks)
 enum marked marks_tie(struct marks *marks, struct tie *tie, const char *path, unsigned how)
 {
 	(void)marks, (void)tie, (void)path, (void)how;
-	return MARKED_NOT;
+	return MARKED_OR_GONE;
 }
 
 void marks_untie(struct marks *marks, struct tie *tie)

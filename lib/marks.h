@@ -28,19 +28,18 @@ struct marks {
 	size_t reads_left; /* of this turn */
 	size_t begin, end; /* of what was read and not told yet */
 	uint64_t number;   /* of the tidings at hand */
-	bool is_over;      /* these are the last of their mark */
 	unsigned char *buffer;
 };
 
-/* DUCT_NOMEM: memory or descriptors are short.  DUCT_UNSUPPORTED: the system does not tell. */
+/* Of marks that are all zeros but for a descriptor of -1.  DUCT_NOMEM: memory or descriptors are short.  DUCT_UNSUPPORTED: the system does not tell. */
 duct_status marks_open(struct marks *marks);
 void marks_close(struct marks *marks);
 
 /* What is to be told of a directory: all, or only which names come and go. */
 enum { MARK_NAMES = 1, MARK_FOLLOW = 2 /* a symbolic link in the last place */ };
-enum marked { MARKED, MARKED_NOT, MARKED_NO_ACCESS, MARKED_SHORT };
+enum marked { MARKED_OR_GONE, MARKED_NO_ACCESS, MARKED_SHORT };
 
-/* Ties to the directory that is at path now, and lets go of another.  Where that fails the tie is to none. */
+/* Ties to the directory that is at path now, and lets go of another.  Where there is none, or it fails, the tie is to none. */
 enum marked marks_tie(struct marks *marks, struct tie *tie, const char *path, unsigned how);
 void marks_untie(struct marks *marks, struct tie *tie);
 

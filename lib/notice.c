@@ -58,14 +58,15 @@ static bool facts_of(const struct node *node, struct facts *facts)
 
 static void appear(struct survey *survey, const struct subject *subject, bool is_directory, bool is_put)
 {
-	struct facts facts;
+	struct facts facts = { 0 };
 	struct node *node;
 
 	if (subject->parent == NULL && facts_at(subject->root->real, true, &facts))
 		is_directory = S_ISDIR(facts.mode);
 	if ((node = survey_add(survey, subject->root, subject->parent, subject->name, is_directory)) == NULL)
 		return;
-	if (facts_of(node, &facts) && S_ISDIR(facts.mode) == is_directory)
+	facts_of(node, &facts);
+	if (S_ISDIR(facts.mode) == is_directory)
 		node->facts = facts;
 	node->is_put = is_put;
 	if (is_directory)
@@ -110,12 +111,11 @@ static void replace(struct survey *survey, struct node *node, bool is_moved)
 static void come(struct survey *survey, struct subject *subject, const struct tidings *tidings)
 {
 	struct node *node = subject->node;
-	const bool is_moved = tidings->what & TOLD_MOVED;
 
 	if (node != NULL && node->is_directory == tidings->is_directory)
-		replace(survey, node, is_moved);
+		replace(survey, node, tidings->what & TOLD_MOVED);
 	else if (node == NULL || survey_forget(survey, node))
-		appear(survey, subject, tidings->is_directory, node != NULL && is_moved);
+		appear(survey, subject, tidings->is_directory, node != NULL);
 }
 
 /* Two files that change places are told of as four moves: what the first puts in a place, the third takes from it. */
@@ -132,7 +132,7 @@ static void look_again(struct survey *survey, const struct subject *subject, con
 		survey_below(survey, node);
 }
 
-static void go(struct survey *survey, const struct subject *subject, bool is_moved)
+static void go(struct survey *survey, const struct subject *subject)
 {
 	struct node *node = subject->node;
 	bool was_put;
@@ -142,7 +142,7 @@ static void go(struct survey *survey, const struct subject *subject, bool is_mov
 		return;
 	was_put = node->is_put;
 	node_real_path(node, path);
-	if (survey_forget(survey, node) && is_moved && was_put && subject->parent != NULL)
+	if (survey_forget(survey, node) && was_put && subject->parent != NULL)
 		look_again(survey, subject, path);
 }
 
@@ -151,23 +151,20 @@ static void learn(struct survey *survey, struct subject *subject, const struct t
 	if (tidings->what & TOLD_THERE)
 		come(survey, subject, tidings);
 	else if (tidings->what & TOLD_GONE)
-		go(survey, subject, tidings->what & TOLD_MOVED);
+		go(survey, subject);
 	else if (subject->node != NULL)
 		change(survey, subject->node);
 }
 
+/* That a directory is gone itself is told by the one above, or on the way to a root. */
 static void learn_in_directory(struct survey *survey, struct node *directory, const struct tidings *tidings)
 {
 	struct subject subject = { .root = directory->root, .parent = directory, .name = tidings->name };
 
-	if (tidings->name != NULL) {
-		subject.node = tree_find(&survey->tree, directory, tidings->name);
-		learn(survey, &subject, tidings);
-	} else if (tidings->what & TOLD_CHANGED) {
-		change(survey, directory);
-	} else if (directory->parent == NULL) {
-		directory->root->is_due = true;
-	}
+	if (tidings->name == NULL)
+		return;
+	subject.node = tree_find(&survey->tree, directory, tidings->name);
+	learn(survey, &subject, tidings);
 }
 
 /* Of the way to a root.  What has come in the last place may lead on. */
@@ -178,7 +175,7 @@ static void learn_on_passage(struct survey *survey, const struct anchor *anchor,
 
 	if (anchor->is_last && tidings->name != NULL)
 		learn(survey, &subject, tidings);
-	if (!anchor->is_last || tidings->name == NULL || tidings->what & (TOLD_THERE | TOLD_GONE))
+	if (tidings->name == NULL || tidings->what & (TOLD_THERE | TOLD_GONE))
 		root->is_due = true;
 }
 
@@ -291,7 +288,7 @@ static duct_status begin(struct notice *notice, const char *const *paths, size_t
 	for (size_t i = 0; i < count; i++)
 		if ((status = add_root(notice, paths[i], may_be_missing)) != DUCT_OK)
 			return status;
-	return notice->survey.is_short ? DUCT_NOMEM : DUCT_OK;
+	return DUCT_OK;
 }
 
 static duct_status notice_make(

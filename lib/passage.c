@@ -56,11 +56,10 @@ static const char *next_step(const char *rest)
 	return rest + strspn(rest, "/");
 }
 
-/* Ties the anchor to the directory of which walk->at has so much. */
+/* Ties the anchor to the directory of which walk->at has so much, and no more of it from then on. */
 static void tie(struct walk *walk, struct anchor *anchor, size_t directory_length, unsigned how)
 {
 	struct survey *survey = walk->survey;
-	const char after = walk->at[directory_length];
 
 	walk->at[directory_length] = '\0';
 	switch (marks_tie(&survey->marks, &anchor->tie, walk->at, how)) {
@@ -73,7 +72,6 @@ static void tie(struct walk *walk, struct anchor *anchor, size_t directory_lengt
 	default:
 		break;
 	}
-	walk->at[directory_length] = after;
 }
 
 static struct anchor *anchor_new(struct walk *walk, const char *name, size_t length, bool is_last)
@@ -94,11 +92,18 @@ static struct anchor *anchor_new(struct walk *walk, const char *name, size_t len
 	return anchor;
 }
 
-/* Goes into the step; false: the path would be too long. */
+/* The way cannot be followed, since a path or what is left of it would be too long: then the system cannot tell of it. */
+static bool give_up(struct walk *walk)
+{
+	walk->survey->is_deaf = true;
+	return false;
+}
+
+/* Goes into the step; false: it cannot. */
 static bool go(struct walk *walk, const char *step, size_t length)
 {
 	if (walk->at_length + 1 + length >= sizeof walk->at)
-		return false;
+		return give_up(walk);
 	if (walk->at_length > 1)
 		walk->at[walk->at_length++] = '/';
 	memcpy(walk->at + walk->at_length, step, length);
@@ -114,8 +119,10 @@ static bool go_along(struct walk *walk, size_t directory_length, const char *res
 	const ssize_t length = readlink(walk->at, target, sizeof target);
 	const size_t rest_length = strlen(rest);
 
-	if (length <= 0 || ++walk->links > LINKS_MOST || (size_t)length + 1 + rest_length >= sizeof walk->rest)
+	if (length <= 0 || ++walk->links > LINKS_MOST)
 		return false;
+	if ((size_t)length + 1 + rest_length >= sizeof walk->rest)
+		return give_up(walk);
 	memmove(walk->rest + length + 1, rest, rest_length + 1);
 	memcpy(walk->rest, target, (size_t)length);
 	walk->rest[length] = '/';

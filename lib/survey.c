@@ -171,12 +171,21 @@ static bool is_shortage(int error)
 	return error == ENOMEM || error == EMFILE || error == ENFILE;
 }
 
+/* Of one that may not be marked, or read, the directory above tells when that changes; above a root nobody is asked for that. */
 static void arm(struct survey *survey, struct node *directory, const char *path)
 {
-	const unsigned how = directory->parent == NULL ? MARK_FOLLOW : 0;
+	const bool is_root = directory->parent == NULL;
 
-	if (marks_tie(&survey->marks, &directory->tie, path, how) == MARKED_SHORT)
+	switch (marks_tie(&survey->marks, &directory->tie, path, is_root ? MARK_FOLLOW : 0)) {
+	case MARKED_SHORT:
 		survey->is_short = true;
+		break;
+	case MARKED_NO_ACCESS:
+		survey->is_deaf |= is_root;
+		break;
+	default:
+		break;
+	}
 }
 
 static DIR *open_directory(struct survey *survey, struct node *directory, const char *path)

@@ -218,6 +218,31 @@ static void lose_root(void)
 	}
 }
 
+/* What is gathered or told when a notice is freed goes with it. */
+static void free_untold(void)
+{
+	const struct fault_live before = fault_live();
+	struct fault_live after;
+
+	for (int64_t settle = -1; settle < 2; settle++) {
+		const char *path = top;
+		struct notice *notice;
+
+		CHECK_STATUS(notice_new(&notice, &path, 1, DUCT_WATCHER(.poll = polls, .settle = settle), 0), DUCT_OK);
+		put("f", "");
+		notice_pump(notice, SECOND);
+		CHECK((notice_first(notice) != NULL) == (settle < 0));
+		notice_free(notice);
+		after = fault_live();
+		CHECK(fault_live_same(&before, &after) && unlink("f") == 0);
+	}
+}
+
+TEST(nomem_notice_free, leaves_nothing_of_what_was_not_told, 60)
+{
+	each_back_end(free_untold);
+}
+
 TEST(nomem_notice_pump, finds_a_path_that_it_lost, 60)
 {
 	each_back_end(lose_root);

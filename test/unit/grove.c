@@ -31,7 +31,7 @@ void grove_begin(struct grove *grove, bool polls)
 static void remove_at(int directory, const char *name)
 {
 	const struct dirent *entry;
-	DIR *stream;
+	DIR *stream = NULL;
 	int below;
 
 	if (unlinkat(directory, name, 0) == 0)

@@ -143,8 +143,18 @@ static void files_change_places(struct grove *grove)
 		notice_pop(grove->notice);
 	put(grove, "a/f", "more");
 	TOLD(grove, "~a/f");
-	drop(grove, "b");
-	TOLD(grove, "-b");
+	put(grove, "b", "more");
+	TOLD(grove, "~b");
+	exchange(grove, "a", "b");
+	grove_pump(grove);
+	while (notice_first(grove->notice) != NULL)
+		notice_pop(grove->notice);
+	put(grove, "b/f", "more");
+	TOLD(grove, "~b/f");
+	put(grove, "b/g", "");
+	TOLD(grove, "+b/g");
+	drop(grove, "a");
+	TOLD(grove, "-a");
 	drop(grove, "c");
 	TOLD(grove, "-c");
 	drop(grove, "d");
@@ -401,24 +411,24 @@ static void links_on_the_way(struct grove *grove)
 	make_directory(grove, "v2");
 	put(grove, "v1/conf", "one");
 	put(grove, "v2/conf", "the other");
-	link_to(grove, grove_path(grove, "v1"), "current");
-	link_to(grove, "./current/../current/conf", "conf");
+	link_to(grove, grove_path(grove, "v1"), "..v");
+	link_to(grove, "./..v/../..v/conf", "conf");
 	grove_watch(grove, "conf", AT_ONCE());
 	put(grove, "v1/conf", "more");
 	TOLD(grove, "~conf");
 	link_to(grove, grove_path(grove, "v2"), "new");
-	move(grove, "new", "current");
+	move(grove, "new", "..v");
 	TOLD(grove, "~conf");
 	put(grove, "v1/conf", "more");
 	TOLD(grove, "");
 	put(grove, "v2/conf", "more");
 	TOLD(grove, "~conf");
-	drop(grove, "current");
+	drop(grove, "..v");
 	TOLD(grove, "-conf");
-	link_to(grove, "v1", "current");
+	link_to(grove, "v1", "..v");
 	TOLD(grove, "+conf");
-	drop(grove, "current");
-	link_to(grove, "conf", "current");
+	drop(grove, "..v");
+	link_to(grove, "conf", "..v");
 	TOLD(grove, "-conf");
 }
 
@@ -586,6 +596,25 @@ TEST(notice_root, is_told_as_it_was_given, 20)
 	grove_both(path_is_relative);
 }
 
+/* The longest path that can be asked for from here, and one more letter. */
+TEST(notice_root, is_as_long_as_the_system_allows, 20)
+{
+	char path[PATH_MAX];
+	const char *given = path;
+	struct grove grove;
+	size_t most;
+
+	grove_begin(&grove, true);
+	most = PATH_MAX - 1 - strlen(grove.top) - 1;
+	memset(path, '/', sizeof path);
+	path[0] = '.';
+	path[most + 1] = '\0';
+	CHECK_STATUS(notice_new(&grove.notice, &given, 1, DUCT_WATCHER(.poll = true), 0), DUCT_INVALID);
+	path[most] = '\0';
+	CHECK_STATUS(notice_new(&grove.notice, &given, 1, AT_ONCE(.poll = true), 0), DUCT_OK);
+	grove_end(&grove);
+}
+
 static void root_is_here(struct grove *grove)
 {
 	static const char *const here[] = { "." };
@@ -677,6 +706,55 @@ static void path_is_long(struct grove *grove)
 TEST(notice_path, that_does_not_fit_is_not_watched, 20)
 {
 	grove_both(path_is_long);
+}
+
+/* Directories of that name within each other, in the working directory, which is the test's own again afterwards. */
+static void make_deep(const struct grove *grove, const char *name, int depth, char *path)
+{
+	for (int i = 0; i < depth; i++) {
+		CHECK(mkdir(name, 0700) == 0 && chdir(name) == 0);
+		path += sprintf(path, "%s%s", i > 0 ? "/" : "", name);
+	}
+	CHECK(chdir(grove->top) == 0);
+}
+
+/* A link that leads further down than any path can say, and one that says more than there is room for with what follows. */
+static void way_is_long(struct grove *grove)
+{
+	char name[NAME_LENGTH + 1], first[PATH_MAX], second[PATH_MAX], root[PATH_MAX], around[PATH_MAX];
+
+	memset(name, 'n', NAME_LENGTH);
+	name[NAME_LENGTH] = '\0';
+	make_deep(grove, name, 15, first);
+	CHECK(chdir(first) == 0);
+	make_deep(grove, name, 10, second);
+	CHECK(chdir(first) == 0 && symlink(second, "l") == 0 && chdir("l") == 0 && close(creat("f", 0600)) == 0);
+	CHECK(chdir(grove->top) == 0);
+	CHECK(snprintf(root, sizeof root, "%s/l/f", first) < PATH_MAX);
+	grove_watch(grove, root, AT_ONCE());
+	CHECK(notice_due(grove->notice) == grove->now + SECOND);
+	put(grove, root, "more");
+	grove->now += SECOND;
+	notice_pump(grove->notice, grove->now);
+	CHECK(notice_first(grove->notice) != NULL && notice_first(grove->notice)->change == DUCT_FILE_MODIFIED);
+	memset(around, '/', sizeof around);
+	memcpy(around, "./", 2);
+	around[4000] = '\0';
+	CHECK(symlink(around, "round") == 0);
+	put(grove, "f", "");
+	snprintf(root, sizeof root, "round/%.100s/f", around);
+	grove_watch(grove, root, AT_ONCE());
+	CHECK(notice_due(grove->notice) == grove->now + SECOND);
+	strcpy(root, "round/f");
+	grove_watch(grove, root, AT_ONCE());
+	CHECK(grove->polls || notice_due(grove->notice) == DUCT_FOREVER);
+	put(grove, "f", "more");
+	TOLD(grove, "~round/f");
+}
+
+TEST(notice_path, that_cannot_be_followed_is_looked_at, 20)
+{
+	grove_both(way_is_long);
 }
 
 /* ---- Which changes --------------------------------------------------------------------------------------------- */
@@ -825,6 +903,8 @@ TEST(notice_new, refuses_what_cannot_be, 20)
 	CHECK_STATUS(notice_new(&notice, nothing, 1, NULL, 0), DUCT_INVALID);
 	CHECK_STATUS(notice_new(&notice, &empty, 1, NULL, 0), DUCT_INVALID);
 	CHECK_STATUS(notice_new(&notice, (const char *const *)&much, 1, NULL, 0), DUCT_INVALID);
+	much[sizeof(((duct_file_event *)NULL)->path)] = '\0';
+	CHECK_STATUS(notice_new(&notice, (const char *const *)&much, 1, NULL, 0), DUCT_INVALID);
 	CHECK_STATUS(notice_new(&notice, &here, 1, &unknown, 0), DUCT_INVALID);
 	CHECK_STATUS(notice_new(&notice, &here, 1, DUCT_WATCHER(.changes = 16), 0), DUCT_INVALID);
 	CHECK_STATUS(notice_new(&notice, &here, 1, DUCT_WATCHER(.interval = -1), 0), DUCT_INVALID);
@@ -867,6 +947,13 @@ static void descriptors_are_short(struct grove *grove)
 		CHECK_STATUS(notice_new(&notice, &path, 1, DUCT_WATCHER(.poll = grove->polls), 0), DUCT_NOMEM);
 		unlimit_descriptors();
 	}
+	put(grove, "f", "");
+	path = grove_path(grove, "f");
+	limit_descriptors(0);
+	CHECK_STATUS(notice_new(&notice, &path, 1, DUCT_WATCHER(.poll = grove->polls), 0), grove->polls ? DUCT_OK : DUCT_NOMEM);
+	unlimit_descriptors();
+	if (grove->polls)
+		notice_free(notice);
 	grove_watch(grove, "", AT_ONCE());
 	make_directory(grove, "e");
 	put(grove, "e/f", "");
@@ -913,6 +1000,83 @@ TEST(notice_access, that_is_denied_leaves_what_is_known, 20)
 		grove_both(access_is_denied);
 }
 
+static void root_is_unreadable(struct grove *grove)
+{
+	set_mode(grove, "", 0755);
+	make_directory(grove, "d");
+	CHECK(chown(grove_path(grove, "d"), 1, 1) == 0);
+	set_mode(grove, "d", 0);
+	put(grove, "d/f", "");
+	CHECK(seteuid(1) == 0);
+	grove_watch(grove, "d", AT_ONCE());
+	CHECK(notice_due(grove->notice) == grove->now + SECOND);
+	set_mode(grove, "d", 0755);
+	grove->now += SECOND;
+	notice_pump(grove->notice, grove->now);
+	CHECK(grove_tells(grove, "+d/f", false));
+	grove->now += SECOND;
+	notice_pump(grove->notice, grove->now);
+	CHECK(grove->polls || notice_due(grove->notice) == DUCT_FOREVER);
+	CHECK(seteuid(0) == 0);
+}
+
+/* What the system does not let us mark tells nothing, and a later look finds it. */
+TEST(notice_access, that_is_denied_to_a_path_is_made_up_for_by_looking, 20)
+{
+	if (geteuid() == 0)
+		grove_both(root_is_unreadable);
+}
+
+/* A step of the way that cannot be marked from above tells itself that it moves. */
+TEST(notice_access, that_is_denied_on_the_way_hides_no_move, 20)
+{
+	struct grove grove;
+
+	if (geteuid() != 0)
+		return;
+	grove_begin(&grove, false);
+	set_mode(&grove, "", 0755);
+	make_directory(&grove, "p");
+	make_directory(&grove, "p/x");
+	make_directory(&grove, "p/x/y");
+	set_mode(&grove, "p", 0711);
+	set_mode(&grove, "p/x", 0755);
+	set_mode(&grove, "p/x/y", 0755);
+	CHECK(seteuid(1) == 0);
+	grove_watch(&grove, "p/x/y", AT_ONCE());
+	CHECK(notice_due(grove.notice) == DUCT_FOREVER);
+	CHECK(seteuid(0) == 0);
+	move(&grove, "p/x", "p/z");
+	CHECK(seteuid(1) == 0);
+	TOLD(&grove, "-p/x/y");
+	CHECK(seteuid(0) == 0);
+	grove_end(&grove);
+}
+
+/* A file in a directory that may be passed but not read can only be looked at; so it is. */
+static void directory_is_closed(struct grove *grove)
+{
+	set_mode(grove, "", 0711);
+	put(grove, "f", "");
+	set_mode(grove, "f", 0644);
+	CHECK(seteuid(1) == 0);
+	grove_watch(grove, "f", AT_ONCE());
+	CHECK(notice_due(grove->notice) == grove->now + SECOND);
+	CHECK(seteuid(0) == 0);
+	put(grove, "f", "more");
+	CHECK(seteuid(1) == 0);
+	grove->now += SECOND;
+	notice_pump(grove->notice, grove->now);
+	CHECK(grove_tells(grove, "~f", false) && notice_due(grove->notice) == grove->now + SECOND);
+	CHECK(seteuid(0) == 0);
+}
+
+TEST(notice_access, that_is_denied_to_watch_a_file_makes_it_looked_at, 20)
+{
+	if (geteuid() == 0)
+		grove_both(directory_is_closed);
+}
+
 static void nothing_is_left_behind(struct grove *grove)
 {
 	const int before = open_descriptors();
@@ -921,6 +1085,7 @@ static void nothing_is_left_behind(struct grove *grove)
 	put(grove, "d/f", "");
 	errno = 77;
 	grove_watch(grove, "", NULL);
+	CHECK(errno == 77);
 	put(grove, "d/g", "");
 	make_directory(grove, "e");
 	errno = 77;
