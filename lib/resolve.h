@@ -53,8 +53,8 @@ duct_status resolve_receive(duct_receiver *receiver, void *message, const struct
 /* How many messages there are in all the queues of a receiver; 0 also if there is no memory to find out. */
 size_t resolve_len(duct_receiver *receiver);
 
-/* Some part of the receiver, or it itself, is that source. */
-bool resolve_reaches(duct_receiver *receiver, const struct source *source);
+/* Whether some part of the receiver, or it itself, is that source: DUCT_OK or DUCT_NOMEM. */
+duct_status resolve_reaches(duct_receiver *receiver, const struct source *source, bool *reaches);
 
 /* Cases that ended are left out. */
 static inline bool status_has_ended(duct_status status)
