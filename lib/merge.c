@@ -171,7 +171,7 @@ static duct_status grow(struct merge *merge)
 	queue_lock_put(queue);
 	room = merge->room;
 	queue_unlock_put(queue);
-	if (room > UINT32_MAX / 2 / sizeof *larger || (larger = memory_new(NULL, 2 * room * sizeof *larger)) == NULL)
+	if (room > UINT32_MAX / 2 / sizeof *larger || (larger = memory_new(NULL, (size_t)2 * room * sizeof *larger)) == NULL)
 		return DUCT_NOMEM;
 	queue_lock_both(queue);
 	old = grow_locked(merge, larger, 2 * room);
@@ -200,7 +200,7 @@ duct_status duct_merge_add(duct_receiver *merged, duct_receiver *receiver, bool 
 	struct merge *merge = merge_of(merged);
 	duct_status status;
 	bool reaches;
-	size_t given;
+	size_t given = 0;
 
 	if (merged == NULL || receiver == NULL)
 		return DUCT_INVALID;
