@@ -23,6 +23,7 @@ struct branch {
 	bool stepped;   /* there are steps above */
 	bool selective; /* one of them is */
 	bool pulls;     /* a case whose source this wait pulls */
+	bool left_out;  /* another wait pulls: only what can be observed is */
 };
 
 #define FEW_BYTES 256
@@ -169,12 +170,6 @@ static void stop_pulling(struct source *source)
 	wakes_notify(wakes);
 }
 
-static void remove_from(struct plan *plan, uint32_t first)
-{
-	while (plan->len > first)
-		end_unpin(plan->branches[--plan->len].end);
-}
-
 /* A case whose messages have to be taken to know of them is pulled by one thread at a time; the others wait for that. */
 static void settle_pulling(struct plan *plan, uint32_t root)
 {
@@ -184,12 +179,9 @@ static void settle_pulling(struct plan *plan, uint32_t root)
 		selective |= plan->branches[i].selective;
 	if (!plan->rules->observe || !selective)
 		return;
-	if (begin_to_pull(plan->branches[root].end->source)) {
-		plan->branches[root].pulls = true;
-	} else {
-		remove_from(plan, root + 1);
-		plan->last = root;
-	}
+	plan->branches[root].pulls = begin_to_pull(plan->branches[root].end->source);
+	for (uint32_t i = root; i < plan->len; i++)
+		plan->branches[i].left_out = plan->branches[i].selective && !plan->branches[root].pulls;
 }
 
 /* A case and all that it comes to. */
@@ -226,7 +218,8 @@ static void plan_fini(struct plan *plan)
 	for (uint32_t i = 0; i < plan->len; i++)
 		if (plan->branches[i].pulls)
 			stop_pulling(plan->branches[i].end->source);
-	remove_from(plan, 0);
+	while (plan->len > 0)
+		end_unpin(plan->branches[--plan->len].end);
 	if (plan->branches != plan->few)
 		memory_free(NULL, plan->branches);
 	if (plan->memory != NULL)
@@ -286,17 +279,27 @@ static struct op branch_op(const struct plan *plan, uint32_t number)
 }
 
 /* The branches become the operations of a wait, in the order in which they are looked at. */
-static duct_status begin_wait(struct plan *plan)
+static void make_ops(struct plan *plan)
 {
-	duct_status status = wait_init(&plan->wait, plan->len, plan->rules->cancel);
-	uint32_t number = 0;
+	uint32_t number = 0, made = 0;
 
-	if (status != DUCT_OK)
-		return status;
-	for (uint32_t i = 0; i < plan->len; i++) {
-		plan->wait.ops[i] = branch_op(plan, number);
+	for (uint32_t left = plan->len; left > 0; left--) {
+		if (!plan->branches[number].left_out)
+			plan->wait.ops[made++] = branch_op(plan, number);
 		number = plan->branches[number].next;
 	}
+}
+
+static duct_status begin_wait(struct plan *plan)
+{
+	uint32_t left_out = 0;
+	duct_status status;
+
+	for (uint32_t i = 0; i < plan->len; i++)
+		left_out += plan->branches[i].left_out;
+	if ((status = wait_init(&plan->wait, plan->len - left_out, plan->rules->cancel)) != DUCT_OK)
+		return status;
+	make_ops(plan);
 	plan->wait.sourced = true;
 	if (plan->rules->observe || trays_begin(&plan->wait, &plan->trays))
 		return DUCT_OK;
@@ -428,7 +431,7 @@ static duct_status look(struct plan *plan)
 {
 	duct_status status = DUCT_EMPTY;
 
-	for (uint32_t i = 0; is_pending(status) && i < plan->len; i++) {
+	for (uint32_t i = 0; is_pending(status) && i < plan->wait.cases; i++) {
 		status = queue_try(&plan->wait.ops[i]);
 		plan->wait.done = i;
 	}
@@ -438,7 +441,7 @@ static duct_status look(struct plan *plan)
 /* Does one of the operations, and brings up what came of it; AGAIN if that was not for the caller. */
 static duct_status attempt(struct plan *plan)
 {
-	const struct tour tour = tour_plan(plan->len, true);
+	const struct tour tour = tour_plan(plan->wait.cases, true);
 	duct_status status = DUCT_EMPTY;
 
 	pump(plan);

@@ -273,6 +273,29 @@ TEST(resolve, takes_in_order_to_know_by_one_thread, 10)
 	test_pair_free(&pair);
 }
 
+/* What needs no taking they see by themselves. */
+TEST(resolve, observes_the_rest_while_another_takes, 10)
+{
+	struct test_pair pair = test_pair_new(sizeof(uint64_t), 4), plain = test_pair_new(sizeof(uint64_t), 4);
+	duct_receiver *filtered, *merged;
+
+	CHECK_STATUS(duct_filter_new(&filtered, pair.rx, any, NULL, DUCT_COMBINE(.borrow = true)), DUCT_OK);
+	CHECK_STATUS(
+	    duct_merge_new(&merged, (duct_receiver *[]){ filtered, plain.rx }, 2, DUCT_COMBINE(.borrow = true)), DUCT_OK);
+	source_of(merged)->pulled = true;
+	CHECK_STATUS(duct_send(pair.tx, &(uint64_t){ 5 }), DUCT_OK);
+	CHECK_STATUS(duct_receiver_wait(merged, 0, NULL), DUCT_TIMEDOUT);
+	CHECK_STATUS(duct_send(plain.tx, &(uint64_t){ 6 }), DUCT_OK);
+	CHECK_STATUS(duct_receiver_wait(merged, 0, NULL), DUCT_OK);
+	CHECK(duct_channel_len(pair.channel) == 1 && duct_channel_len(plain.channel) == 1);
+	source_hold(source_of(filtered), &(uint64_t){ 7 });
+	CHECK_STATUS(duct_receiver_wait(merged, 0, NULL), DUCT_OK);
+	duct_receiver_free(merged);
+	duct_receiver_free(filtered);
+	test_pair_free(&pair);
+	test_pair_free(&plain);
+}
+
 /* Nobody takes in order to know for what only changes messages. */
 TEST(resolve, observes_where_nothing_is_left_out, 10)
 {
