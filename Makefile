@@ -174,7 +174,7 @@ $(eval $(call FLAVOUR,msan,-DFORK_RUNNER -O1 -fno-omit-frame-pointer -fsanitize=
 # gcc has no MemorySanitizer.
 CLANG = clang-19
 $(BUILD)/msan/%: CC = $(CLANG)
-MSAN_PROGRAMS = $(BUILD)/msan/tests $(BUILD)/msan/faults $(patsubst %,$(BUILD)/msan/stress/stress_%,mix history broadcast)
+MSAN_PROGRAMS = $(BUILD)/msan/tests $(BUILD)/msan/faults $(patsubst %,$(BUILD)/msan/stress/stress_%,mix history broadcast combine)
 
 # The explorer first: what it finds, it tells best.
 check: check-schedule check-self check-header check-layers check-symbols check-install check-man check-examples check-fault \
@@ -227,6 +227,7 @@ check-stress: $(STRESS:%=$(BUILD)/fork/stress/%)
 	$(BUILD)/fork/stress/stress_mix 5000
 	$(BUILD)/fork/stress/stress_history 60000
 	$(BUILD)/fork/stress/stress_broadcast 20000
+	$(BUILD)/fork/stress/stress_combine 5000
 	$(BUILD)/fork/stress/stress_idle 1
 
 check-man: $(STATIC)
@@ -261,15 +262,19 @@ PLAIN_LAYOUT := $(shell [ "$$(cat /proc/sys/vm/mmap_rnd_bits 2>/dev/null || echo
 
 check-sanitize: check-tsan check-asan check-msan check-helgrind
 
-check-tsan: $(BUILD)/tsan/tests $(BUILD)/tsan/stress/stress_mix $(BUILD)/tsan/stress/stress_broadcast
+check-tsan: $(BUILD)/tsan/tests $(BUILD)/tsan/stress/stress_mix $(BUILD)/tsan/stress/stress_broadcast \
+	$(BUILD)/tsan/stress/stress_combine
 	TEST_TIME_SCALE=10 TSAN_OPTIONS=halt_on_error=1 $(PLAIN_LAYOUT) $(BUILD)/tsan/tests
 	$(PLAIN_LAYOUT) $(BUILD)/tsan/stress/stress_mix 5000
 	$(PLAIN_LAYOUT) $(BUILD)/tsan/stress/stress_broadcast 20000
+	$(PLAIN_LAYOUT) $(BUILD)/tsan/stress/stress_combine 20000
 
-check-asan: $(BUILD)/asan/tests $(BUILD)/asan/stress/stress_mix $(BUILD)/asan/stress/stress_broadcast
+check-asan: $(BUILD)/asan/tests $(BUILD)/asan/stress/stress_mix $(BUILD)/asan/stress/stress_broadcast \
+	$(BUILD)/asan/stress/stress_combine
 	TEST_TIME_SCALE=10 ASAN_OPTIONS=detect_leaks=1:detect_stack_use_after_return=1 $(BUILD)/asan/tests
 	$(BUILD)/asan/stress/stress_mix 5000
 	$(BUILD)/asan/stress/stress_broadcast 40000
+	$(BUILD)/asan/stress/stress_combine 100000
 
 # Needs clang-19 (CLANG).
 check-msan: $(MSAN_PROGRAMS)
@@ -278,6 +283,7 @@ check-msan: $(MSAN_PROGRAMS)
 	$(BUILD)/msan/stress/stress_mix 5000
 	$(BUILD)/msan/stress/stress_history 4000 all all
 	$(BUILD)/msan/stress/stress_broadcast 20000
+	$(BUILD)/msan/stress/stress_combine 20000
 
 check-onelock: $(BUILD)/onelock/tests
 	$(BUILD)/onelock/tests
@@ -301,6 +307,7 @@ check-all:
 check-all-build: all examples $(BUILD)/criterion/tests $(BUILD)/fork/tests $(BUILD)/fork/faults $(STRESS:%=$(BUILD)/fork/stress/%) \
 	$(BUILD)/onelock/tests $(BUILD)/tsan/tests $(BUILD)/tsan/stress/stress_mix $(BUILD)/tsan/stress/stress_history \
 	$(BUILD)/tsan/stress/stress_broadcast $(BUILD)/asan/stress/stress_broadcast \
+	$(BUILD)/tsan/stress/stress_combine $(BUILD)/asan/stress/stress_combine \
 	$(BUILD)/asan/tests $(BUILD)/asan/faults $(BUILD)/asan/stress/stress_mix $(MSAN_PROGRAMS) $(EXPLORER) $(SPINNER) $(INSTRUCTION_PATHS)
 
 COMPILERS = gcc clang
@@ -319,6 +326,7 @@ check-threads: $(BUILD)/fork/tests $(STRESS:%=$(BUILD)/fork/stress/%) $(BUILD)/t
 	$(BUILD)/fork/stress/stress_transfer 200000
 	$(BUILD)/fork/stress/stress_mix 20000
 	$(BUILD)/fork/stress/stress_broadcast 1000000
+	$(BUILD)/fork/stress/stress_combine 333334
 	$(BUILD)/fork/stress/stress_idle 2
 	TSAN_RUN='$(PLAIN_LAYOUT)' CC='$(CC)' test/stress/check-threads.sh $(BUILD)
 

@@ -933,7 +933,7 @@ DUCT_API size_t duct_scheduler_pending(const duct_receiver *scheduler);
  * one that the caller frees has ended.
  *
  * The hooks are for messages that a source does not have, of a map, a filter-map or a tagged merge: as those of a channel.
- * All others are treated as those of the (first) source are, when it is made.
+ * All others are treated as those of the (first) source are, when it is made, with the context of that.
  */
 typedef struct duct_combine_options {
 	size_t size;      /* sizeof(duct_combine_options): DUCT_COMBINE and DUCT_COMBINE_OPTIONS_INIT set it */
@@ -959,15 +959,15 @@ typedef struct duct_combine_options {
  * Return DUCT_OK; DUCT_INVALID (a NULL, no sources, one twice, messages of different sizes, an offset or size too small,
  * options of an unknown size); DUCT_NOMEM.  *merged is written on DUCT_OK only; else all sources are still the caller's.
  */
-DUCT_API DUCT_MUST_CHECK duct_status duct_merge_new(
-    duct_receiver **merged, duct_receiver *const *sources, size_t count, const duct_combine_options *options);
+DUCT_API DUCT_MUST_CHECK duct_status duct_merge_new(duct_receiver **merged, duct_receiver *const *sources, size_t count,
+    const duct_combine_options *options);
 DUCT_API DUCT_MUST_CHECK duct_status duct_merge_tagged_new(duct_receiver **merged, duct_receiver *const *sources, size_t count,
     size_t size, size_t offset, const duct_combine_options *options);
 
 /*
  * Adds a source to a merge; *number, unless number is NULL, is its number.  Threads that wait for the merge wait for it too.
- * Removes one: *source is the caller's again (a borrowed one always was).  A merge from which all sources were removed waits
- * for new ones.
+ * Removes one: *source is the caller's again (a borrowed one always was); a thread that is receiving from it at that moment may
+ * still bring one message.  A merge from which all sources were removed waits for new ones, unless it was closed.
  *
  * Return DUCT_OK; DUCT_CLOSED (add: the merge was closed or has ended; remove: that source has ended, or never was);
  * DUCT_INVALID (a NULL, a message of another size, a source of it already, the merge is itself among what it is made of);
@@ -990,7 +990,7 @@ DUCT_API DUCT_MUST_CHECK duct_status duct_merge_remove(duct_receiver *merged, si
  *
  * They end when their source has, with the same status.  A thread that only waits (duct_receiver_wait, DUCT_READY) for one
  * that may leave messages out has to take them from the source to know: the one that passes is kept for the next receive, and
- * dropped if there is none until it is freed.
+ * dropped if there is none until it is freed.  A DUCT_LAGGED that it comes upon is told to the next receive too.
  *
  * Return DUCT_OK; DUCT_INVALID (a NULL, a size that overflows, options of an unknown size); DUCT_NOMEM.  The new receiver is
  * written on DUCT_OK only; else the source is still the caller's.
@@ -1002,14 +1002,14 @@ typedef bool (*duct_compare)(const void *previous, const void *message, void *co
 
 DUCT_API DUCT_MUST_CHECK duct_status duct_map_new(duct_receiver **mapped, duct_receiver *source, size_t size, duct_map map,
     void *context, const duct_combine_options *options);
-DUCT_API DUCT_MUST_CHECK duct_status duct_filter_new(
-    duct_receiver **filtered, duct_receiver *source, duct_filter keep, void *context, const duct_combine_options *options);
+DUCT_API DUCT_MUST_CHECK duct_status duct_filter_new(duct_receiver **filtered, duct_receiver *source, duct_filter keep,
+    void *context, const duct_combine_options *options);
 DUCT_API DUCT_MUST_CHECK duct_status duct_filter_map_new(duct_receiver **mapped, duct_receiver *source, size_t size,
     duct_filter_map map, void *context, const duct_combine_options *options);
-DUCT_API DUCT_MUST_CHECK duct_status duct_take_while_new(
-    duct_receiver **taken, duct_receiver *source, duct_filter keep, void *context, const duct_combine_options *options);
-DUCT_API DUCT_MUST_CHECK duct_status duct_drop_while_new(
-    duct_receiver **rest, duct_receiver *source, duct_filter drop, void *context, const duct_combine_options *options);
+DUCT_API DUCT_MUST_CHECK duct_status duct_take_while_new(duct_receiver **taken, duct_receiver *source, duct_filter keep,
+    void *context, const duct_combine_options *options);
+DUCT_API DUCT_MUST_CHECK duct_status duct_drop_while_new(duct_receiver **rest, duct_receiver *source, duct_filter drop,
+    void *context, const duct_combine_options *options);
 DUCT_API DUCT_MUST_CHECK duct_status duct_with_previous_new(duct_receiver **filtered, duct_receiver *source, duct_compare keep,
     void *context, bool keep_first, const duct_combine_options *options);
 /* ---- File watchers --------------------------------------------------------------------------------------------- */

@@ -114,7 +114,9 @@ duct_status duct_merge_new(
 duct_status duct_merge_tagged_new(duct_receiver **merged, duct_receiver *const *receivers, size_t count, size_t size,
     size_t offset, const duct_combine_options *options)
 {
-	if (merged == NULL || !parts_are_valid(receivers, count))
+	size_t ring_size;
+
+	if (merged == NULL || !parts_are_valid(receivers, count) || !ring_measure(size, 1, &ring_size))
 		return DUCT_INVALID;
 	if (offset < sizeof(size_t) || offset > size || size - offset < receivers[0]->end.queue->ring.size)
 		return DUCT_INVALID;
@@ -169,7 +171,7 @@ static duct_status grow(struct merge *merge)
 	queue_lock_put(queue);
 	room = merge->room;
 	queue_unlock_put(queue);
-	if (room > UINT32_MAX / 2 / sizeof *larger || (larger = memory_new(NULL, (size_t)room * 2 * sizeof *larger)) == NULL)
+	if (room > UINT32_MAX / 2 / sizeof *larger || (larger = memory_new(NULL, (size_t)2 * room * sizeof *larger)) == NULL)
 		return DUCT_NOMEM;
 	queue_lock_both(queue);
 	old = grow_locked(merge, larger, 2 * room);
@@ -197,14 +199,17 @@ duct_status duct_merge_add(duct_receiver *merged, duct_receiver *receiver, bool 
 {
 	struct merge *merge = merge_of(merged);
 	duct_status status;
-	size_t given;
+	bool reaches;
+	size_t given = 0;
 
 	if (merged == NULL || receiver == NULL)
 		return DUCT_INVALID;
 	if (merge == NULL)
 		return DUCT_UNSUPPORTED;
-	if (receiver->end.queue->ring.size != merge->size || resolve_reaches(receiver, &merge->source))
+	if (receiver->end.queue->ring.size != merge->size)
 		return DUCT_INVALID;
+	if ((status = resolve_reaches(receiver, &merge->source, &reaches)) != DUCT_OK || reaches)
+		return reaches ? DUCT_INVALID : status;
 	while ((status = try_add(merge, &receiver->end, borrow, &given)) == DUCT_FULL)
 		if (grow(merge) != DUCT_OK)
 			return DUCT_NOMEM;
@@ -228,6 +233,8 @@ duct_status duct_merge_remove(duct_receiver *merged, size_t number, duct_receive
 	taken = source_take_part_locked(&merge->source, number, &part);
 	if (taken)
 		source_moved_locked(&merge->source, &wakes);
+	if (taken && merge->source.part_count == 0 && source_is_closed(&merge->source))
+		source_end_locked(&merge->source, DUCT_CLOSED, &wakes); /* no others can come */
 	queue_unlock_both(&merge->source.queue);
 	wakes_notify(wakes);
 	if (!taken)

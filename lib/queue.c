@@ -303,12 +303,14 @@ static duct_status take_refusal(const struct end *end)
 	return flags & END_CLOSED ? DUCT_CLOSED : DUCT_LAGGED;
 }
 
-/* The same for a take that is really made: it is told once of what was lost. */
+/* The same for a take that is really made: it is told once of what was lost.  A source has counted that already. */
 static duct_status take_refusal_told(struct end *end)
 {
 	duct_status refusal = take_refusal(end);
 
-	if (refusal == DUCT_LAGGED)
+	if (refusal == DUCT_LAGGED && end->source != NULL)
+		atomic_store(&end->flags, 0);
+	else if (refusal == DUCT_LAGGED)
 		end->queue->gate->outlet->tell_lag_locked(end);
 	return refusal;
 }

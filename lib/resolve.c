@@ -15,14 +15,16 @@
 struct branch {
 	struct end *end;      /* pinned */
 	size_t number;        /* of the part in the source above */
+	uint32_t place;       /* of the part there, when it was added */
 	uint32_t above;       /* the branch of that source; its own number: it is a case */
 	uint32_t case_number; /* of the case that it belongs to */
 	uint32_t version;     /* of the end's source */
-	uint32_t root;        /* of branch n: which one is that of the n-th case; so says the caller's tour of cases */
+	uint32_t next;        /* which one is looked at after it */
 	bool is_send;
 	bool stepped;   /* there are steps above */
 	bool selective; /* one of them is */
 	bool pulls;     /* a case whose source this wait pulls */
+	bool left_out;  /* another wait pulls: only what can be observed is */
 };
 
 #define FEW_BYTES 256
@@ -32,6 +34,8 @@ struct plan {
 	const duct_case *cases;
 	struct branch *branches;
 	uint32_t len, room, roots;
+	uint32_t last;   /* branch to be looked at; the first one is 0 */
+	bool has_choice; /* there are several to receive from, and this is only one order of them */
 	struct wait wait;
 	struct tray *trays;
 	unsigned char *hands[2]; /* where a message is on its way up: as it was taken, and what a step makes of it */
@@ -66,52 +70,79 @@ static bool reserve(struct plan *plan, uint32_t more)
 	return true;
 }
 
+/* Is looked at right after that one. */
+static void add_branch_after(struct plan *plan, uint32_t after, const struct branch *branch)
+{
+	const uint32_t added = plan->len++;
+
+	end_pin(branch->end);
+	plan->branches[added] = *branch;
+	if (added == 0)
+		return;
+	plan->branches[added].next = plan->branches[after].next;
+	plan->branches[after].next = added;
+	if (plan->last == after)
+		plan->last = added;
+}
+
 static void add_case(struct plan *plan, const duct_case *c, uint32_t case_number)
 {
 	struct end *end = c->sender != NULL ? &c->sender->end : &c->receiver->end;
 
-	end_pin(end);
-	plan->branches[plan->roots++].root = plan->len;
-	plan->branches[plan->len] = (struct branch){ .end = end,
-		.above = plan->len,
-		.case_number = case_number,
-		.root = plan->branches[plan->len].root,
-		.is_send = c->sender != NULL };
-	plan->len++;
+	plan->has_choice |= plan->roots++ > 0;
+	add_branch_after(plan, plan->last,
+	    &(struct branch){ .end = end, .above = plan->len, .case_number = case_number, .is_send = c->sender != NULL });
 }
 
-/* With the put lock of the source's queue, and with room. */
-static void add_part_locked(struct plan *plan, uint32_t above, const struct part *part)
+/* With the put lock of the source's queue, and with room: stands right behind the source, ahead of what was added before it. */
+static void add_part_locked(struct plan *plan, uint32_t above, uint32_t place)
 {
-	const struct branch *up = &plan->branches[above];
-	const struct source_kind *kind = up->end->source->kind;
+	const struct branch up = plan->branches[above];
+	const struct source_kind *kind = up.end->source->kind;
+	const struct part *part = &up.end->source->parts[place];
 
-	end_pin(part->end);
-	plan->branches[plan->len++] = (struct branch){ .end = part->end,
+	add_branch_after(plan, above,
+	    &(struct branch){ .end = part->end,
 		.number = part->number,
+		.place = place,
 		.above = above,
-		.case_number = up->case_number,
-		.stepped = up->stepped || kind->step != NULL,
-		.selective = up->selective || kind->selective };
+		.case_number = up.case_number,
+		.stepped = up.stepped || kind->step != NULL,
+		.selective = up.selective || kind->selective });
 }
 
-/* The parts of a branch's source become branches; false if there is no memory. */
+/* Two threads that at one moment add two merges to each other are not refused; then each is looked at once. */
+static bool is_below_itself(const struct plan *plan, uint32_t number)
+{
+	const struct end *end = plan->branches[number].end;
+
+	while (plan->branches[number].above != number) {
+		number = plan->branches[number].above;
+		if (plan->branches[number].end == end)
+			return true;
+	}
+	return false;
+}
+
+/* The parts of a branch's source become branches, another one first each time; false if there is no memory. */
 static bool add_parts(struct plan *plan, uint32_t above)
 {
 	struct source *source = plan->branches[above].end->source;
+	const bool is_left_out = is_below_itself(plan, above);
 	uint32_t count, turn;
 
 	queue_lock_put(&source->queue);
-	while ((count = source_has_ended(source) ? 0 : source->part_count) > plan->room - plan->len) {
+	while ((count = is_left_out || source_has_ended(source) ? 0 : source->part_count) > plan->room - plan->len) {
 		queue_unlock_put(&source->queue);
 		if (!reserve(plan, count))
 			return false;
 		queue_lock_put(&source->queue);
 	}
 	plan->branches[above].version = source->version;
-	turn = count > 1 ? atomic_fetch_add_explicit(&source->turn, 1, memory_order_relaxed) : 0;
-	for (uint32_t i = 0; i < count; i++)
-		add_part_locked(plan, above, &source->parts[(i + turn) % count]);
+	plan->has_choice |= count > 1;
+	turn = count > 0 ? load_relaxed(&source->turn) % count : 0;
+	for (uint32_t i = count; i > 0; i--)
+		add_part_locked(plan, above, (i - 1 + turn) % count);
 	queue_unlock_put(&source->queue);
 	return true;
 }
@@ -142,12 +173,6 @@ static void stop_pulling(struct source *source)
 	wakes_notify(wakes);
 }
 
-static void remove_from(struct plan *plan, uint32_t first)
-{
-	while (plan->len > first)
-		end_unpin(plan->branches[--plan->len].end);
-}
-
 /* A case whose messages have to be taken to know of them is pulled by one thread at a time; the others wait for that. */
 static void settle_pulling(struct plan *plan, uint32_t root)
 {
@@ -157,10 +182,9 @@ static void settle_pulling(struct plan *plan, uint32_t root)
 		selective |= plan->branches[i].selective;
 	if (!plan->rules->observe || !selective)
 		return;
-	if (begin_to_pull(plan->branches[root].end->source))
-		plan->branches[root].pulls = true;
-	else
-		remove_from(plan, root + 1);
+	plan->branches[root].pulls = begin_to_pull(plan->branches[root].end->source);
+	for (uint32_t i = root; i < plan->len; i++)
+		plan->branches[i].left_out = plan->branches[i].selective && !plan->branches[root].pulls;
 }
 
 /* A case and all that it comes to. */
@@ -185,7 +209,8 @@ static void plan_init(struct plan *plan, const duct_case *cases, const struct wa
 	plan->rules = rules;
 	plan->cases = cases;
 	plan->branches = plan->few;
-	plan->len = plan->roots = 0;
+	plan->len = plan->roots = plan->last = 0;
+	plan->has_choice = false;
 	plan->room = WAIT_CASES_INLINE;
 	plan->trays = NULL;
 	plan->memory = NULL;
@@ -197,7 +222,8 @@ static void plan_fini(struct plan *plan)
 	for (uint32_t i = 0; i < plan->len; i++)
 		if (plan->branches[i].pulls)
 			stop_pulling(plan->branches[i].end->source);
-	remove_from(plan, 0);
+	while (plan->len > 0)
+		end_unpin(plan->branches[--plan->len].end);
 	if (plan->branches != plan->few)
 		memory_free(NULL, plan->branches);
 	if (plan->memory != NULL)
@@ -206,12 +232,17 @@ static void plan_fini(struct plan *plan)
 		memory_free(NULL, plan->polls);
 }
 
-/* Every live case. */
-static bool add_cases(struct plan *plan, size_t count)
+/* Every live case, in a fair order: each with all that is behind it, so a merge of many is one among others. */
+static bool add_cases(struct plan *plan, uint32_t count)
 {
-	for (size_t i = 0; i < count; i++)
-		if (case_is_live(&plan->cases[i]) && !add_tree(plan, (uint32_t)i))
+	const struct tour tour = tour_plan(count, plan->rules->in_order);
+
+	for (uint32_t k = 0; k <= tour.mask; k++) {
+		const uint32_t i = tour_stop(&tour, k);
+
+		if (i < count && case_is_live(&plan->cases[i]) && !add_tree(plan, i))
 			return false;
+	}
 	return true;
 }
 
@@ -254,29 +285,44 @@ static bool make_polls(struct plan *plan, size_t *count)
 	return descriptors == 0 || (plan->polls = memory_new(NULL, *count * sizeof *plan->polls)) != NULL;
 }
 
-static struct op branch_op(const struct plan *plan, const struct branch *branch)
+static struct op branch_op(const struct plan *plan, uint32_t number)
 {
+	const struct branch *branch = &plan->branches[number];
+
 	return (struct op){ .queue = branch->end->queue,
 		.end = branch->end,
 		.message = branch->stepped ? plan->hands[0] : plan->cases[branch->case_number].message,
-		.number = branch->case_number,
+		.number = number,
 		.version = branch->version,
 		.is_send = branch->is_send,
 		.observe = plan->rules->observe && !branch->selective };
 }
 
-/* The branches become the operations of a wait. */
+/* The branches become the operations of a wait, in the order in which they are looked at. */
+static void make_ops(struct plan *plan)
+{
+	uint32_t number = 0, made = 0;
+
+	for (uint32_t left = plan->len; left > 0; left--) {
+		if (!plan->branches[number].left_out)
+			plan->wait.ops[made++] = branch_op(plan, number);
+		number = plan->branches[number].next;
+	}
+}
+
 static duct_status begin_wait(struct plan *plan)
 {
+	uint32_t left_out = 0;
 	size_t poll_count;
 	duct_status status = make_polls(plan, &poll_count) ? DUCT_OK : DUCT_NOMEM;
 
-	if (status == DUCT_OK)
-		status = wait_init(&plan->wait, plan->len, plan->rules->cancel);
 	if (status != DUCT_OK)
 		return status;
 	for (uint32_t i = 0; i < plan->len; i++)
-		plan->wait.ops[i] = branch_op(plan, &plan->branches[i]);
+		left_out += plan->branches[i].left_out;
+	if ((status = wait_init(&plan->wait, plan->len - left_out, plan->rules->cancel)) != DUCT_OK)
+		return status;
+	make_ops(plan);
 	plan->wait.sourced = true;
 	plan->wait.polls = plan->polls;
 	plan->wait.poll_count = poll_count;
@@ -355,6 +401,13 @@ static duct_status send_up(struct plan *plan, struct branch *branch)
 	return message != NULL ? DUCT_OK : AGAIN;
 }
 
+/* It was the turn of a branch, and of the sources above it, among the parts of those above them: the next one has the next. */
+static void pass_turn(struct plan *plan, const struct branch *branch)
+{
+	for (const struct branch *up; (up = &plan->branches[branch->above]) != branch; branch = up)
+		store_relaxed(&up->end->source->turn, branch->place + 1);
+}
+
 /* All sources above a branch can tell how many messages were lost. */
 static void tell_lag(struct plan *plan, const struct branch *branch)
 {
@@ -364,20 +417,26 @@ static void tell_lag(struct plan *plan, const struct branch *branch)
 		atomic_store(&up->end->source->lag, lag);
 }
 
-/* What the operation of a branch came to, to the case. */
-static duct_status bring_up(struct plan *plan, uint32_t number, duct_status status)
+/* What an operation came to, to the case. */
+static duct_status bring_up(struct plan *plan, const struct op *op, duct_status status)
 {
-	struct branch *branch = &plan->branches[number];
+	struct branch *branch = &plan->branches[op->number];
 
-	if (branch->above == number)
+	if (branch->above == op->number)
 		return status;
-	if (status == DUCT_LAGGED)
-		tell_lag(plan, branch);
 	if (status_has_ended(status)) {
 		source_part_ended(plan->branches[branch->above].end->source, branch->number, status);
 		return AGAIN;
 	}
-	return status == DUCT_OK && !plan->wait.ops[number].observe ? send_up(plan, branch) : status;
+	if (op->observe || (status != DUCT_OK && status != DUCT_LAGGED))
+		return status;
+	pass_turn(plan, branch);
+	if (status == DUCT_OK)
+		return send_up(plan, branch);
+	tell_lag(plan, branch);
+	if (plan->rules->observe)
+		source_hold_lag(plan->cases[branch->case_number].receiver->end.source);
+	return status;
 }
 
 /* ---- Looking and waiting --------------------------------------------------------------------------------------- */
@@ -392,37 +451,23 @@ static void pump(struct plan *plan)
 	}
 }
 
-/* Tries each operation of a case that looks ready. */
-static duct_status look_at_case(struct plan *plan, uint32_t root)
+/* Tries each operation that looks ready. */
+static duct_status look(struct plan *plan)
 {
 	duct_status status = DUCT_EMPTY;
 
-	for (uint32_t i = root; is_pending(status) && i < plan->len; i++) {
-		if (plan->branches[i].case_number != plan->branches[root].case_number)
-			break;
+	for (uint32_t i = 0; is_pending(status) && i < plan->wait.cases; i++) {
 		status = queue_try(&plan->wait.ops[i]);
 		plan->wait.done = i;
 	}
 	return status;
 }
 
-/* One case after the other, in a fair order; so a merge of many is one among others. */
-static duct_status look(struct plan *plan)
-{
-	const struct tour tour = tour_plan(plan->roots, plan->rules->in_order);
-	duct_status status = DUCT_EMPTY;
-
-	for (uint32_t k = 0; is_pending(status) && k <= tour.mask; k++)
-		if (tour_stop(&tour, k) < plan->roots)
-			status = look_at_case(plan, plan->branches[tour_stop(&tour, k)].root);
-	return status;
-}
-
 /* Does one of the operations, and brings up what came of it; AGAIN if that was not for the caller. */
 static duct_status attempt(struct plan *plan)
 {
+	const struct tour tour = tour_plan(plan->wait.cases, true);
 	duct_status status = DUCT_EMPTY;
-	struct tour tour;
 
 	pump(plan);
 	if (wait_looks(plan->rules, plan->roots)) {
@@ -430,13 +475,11 @@ static duct_status attempt(struct plan *plan)
 			full_fence();
 		status = look(plan);
 	}
-	if (is_pending(status)) {
-		tour = tour_plan(plan->len, plan->rules->in_order);
+	if (is_pending(status))
 		status = wait_any(&plan->wait, plan->rules, &tour);
-	}
 	if (status == plan->rules->expired || status == DUCT_CANCELED || status == DUCT_NOMEM)
 		return status;
-	return bring_up(plan, plan->wait.done, status);
+	return bring_up(plan, &plan->wait.ops[plan->wait.done], status);
 }
 
 static bool has_moved(const struct plan *plan)
@@ -468,7 +511,10 @@ static bool gives_up(const struct plan *plan, size_t *attempts)
 	return --*attempts == 0;
 }
 
-/* With what there is now: until a case is performed or all is to be looked at anew (AGAIN). */
+/*
+ * With what there is now: until a case is performed or all is to be looked at anew (AGAIN).  Where there is a choice that is
+ * after each attempt: else a branch whose messages are refused would be asked first, again and again.
+ */
 static duct_status attempt_all(struct plan *plan, size_t *attempts, size_t *done)
 {
 	duct_status status = begin_wait(plan);
@@ -479,11 +525,31 @@ static duct_status attempt_all(struct plan *plan, size_t *attempts, size_t *done
 		status = attempt(plan);
 		if (status == AGAIN && gives_up(plan, attempts))
 			status = duct_cancel_raised(plan->rules->cancel) ? DUCT_CANCELED : plan->rules->expired;
-	} while (status == AGAIN && !has_moved(plan));
+	} while (status == AGAIN && !plan->has_choice && !has_moved(plan));
 	if (plan->len > 0)
-		*done = plan->branches[plan->wait.done].case_number;
+		*done = plan->branches[plan->wait.ops[plan->wait.done].number].case_number;
 	finish_wait(plan);
 	return status;
+}
+
+/*
+ * Between two plans nothing else keeps what the caller has given; others may free their handles then, as at any time.  (Only
+ * those that are live: what has ended may be gone.)
+ */
+static void pin_all(const duct_case *cases, size_t count, duct_cancel *cancel)
+{
+	for (size_t i = 0; i < count; i++)
+		if (case_is_live(&cases[i]))
+			end_pin(cases[i].sender != NULL ? &cases[i].sender->end : &cases[i].receiver->end);
+	cancel_pin(cancel);
+}
+
+static void unpin_all(const duct_case *cases, size_t count, duct_cancel *cancel)
+{
+	cancel_unpin(cancel);
+	for (size_t i = 0; i < count; i++)
+		if (case_is_live(&cases[i]))
+			end_unpin(cases[i].sender != NULL ? &cases[i].sender->end : &cases[i].receiver->end);
 }
 
 duct_status resolve_select(const duct_case *cases, size_t count, const struct wait_rules *rules, size_t *done)
@@ -492,11 +558,14 @@ duct_status resolve_select(const duct_case *cases, size_t count, const struct wa
 	struct plan plan;
 	duct_status status;
 
+	pin_all(cases, count, rules->cancel);
 	do {
 		plan_init(&plan, cases, rules);
-		status = add_cases(&plan, count) && make_hands(&plan) ? attempt_all(&plan, &attempts, done) : DUCT_NOMEM;
+		status =
+		    add_cases(&plan, (uint32_t)count) && make_hands(&plan) ? attempt_all(&plan, &attempts, done) : DUCT_NOMEM;
 		plan_fini(&plan);
 	} while (status == AGAIN);
+	unpin_all(cases, count, rules->cancel);
 	return status;
 }
 
@@ -530,18 +599,19 @@ size_t resolve_len(duct_receiver *receiver)
 	return len;
 }
 
-bool resolve_reaches(duct_receiver *receiver, const struct source *source)
+duct_status resolve_reaches(duct_receiver *receiver, const struct source *source, bool *reaches)
 {
 	const duct_case c = DUCT_RECV(receiver, NULL);
 	struct plan plan;
-	bool found;
+	duct_status status;
 
 	plan_init(&plan, &c, &no_rules);
-	found = !add_tree(&plan, 0);
-	for (uint32_t i = 0; !found && i < plan.len; i++)
-		found = plan.branches[i].end->source == source;
+	status = add_tree(&plan, 0) ? DUCT_OK : DUCT_NOMEM;
+	*reaches = false;
+	for (uint32_t i = 0; i < plan.len; i++)
+		*reaches |= plan.branches[i].end->source == source;
 	plan_fini(&plan);
-	return found;
+	return status;
 }
 
 /* ---- Sends that need trays ------------------------------------------------------------------------------------- */

@@ -23,8 +23,8 @@
  *
  * Who only wants to know whether something is ready (DUCT_READY) observes the queues, unless there is a selective step above:
  * then it takes, and what passes is held in the queue of the source of the case, where the next receive finds it.  One thread at
- * a time does that (source->pulled), since that queue has room for one; the others observe that queue only, and look anew when
- * the thread has gone.
+ * a time does that (source->pulled), since that queue has room for one; the others observe that queue, and what else can be
+ * observed, and look anew when the thread has gone.
  *
  * Cost: one operation for each branch, and the locks and pins of each source and each part to find out what there is.
  */
@@ -53,8 +53,8 @@ duct_status resolve_receive(duct_receiver *receiver, void *message, const struct
 /* How many messages there are in all the queues of a receiver; 0 also if there is no memory to find out. */
 size_t resolve_len(duct_receiver *receiver);
 
-/* Some part of the receiver, or it itself, is that source. */
-bool resolve_reaches(duct_receiver *receiver, const struct source *source);
+/* Whether some part of the receiver, or it itself, is that source: DUCT_OK or DUCT_NOMEM. */
+duct_status resolve_reaches(duct_receiver *receiver, const struct source *source, bool *reaches);
 
 /* Cases that ended are left out. */
 static inline bool status_has_ended(duct_status status)

@@ -25,18 +25,17 @@ static void drop_held(struct source *source)
 {
 	struct queue *queue = &source->queue;
 	uint32_t slot = load_relaxed(&queue->take.at.slot);
-	int cancellation = cancellation_hold();
 
 	for (size_t left = queue_backlog(queue).len; left > 0; left--) {
 		hooks_drop(&source->hooks, ring_message(&queue->ring, slot));
 		slot = (uint32_t)ring_step(&queue->ring, slot, 1);
 	}
-	cancellation_resume(cancellation);
 }
 
 static void source_destroy(struct end *end)
 {
 	struct source *source = end->source;
+	int cancellation = cancellation_hold(); /* hooks are called */
 
 	drop_held(source);
 	for (uint32_t i = 0; i < source->part_count; i++)
@@ -45,6 +44,7 @@ static void source_destroy(struct end *end)
 		source->kind->destroy(source);
 	queue_fini(&source->queue);
 	memory_free(NULL, source);
+	cancellation_resume(cancellation);
 }
 
 static size_t round_up(size_t size)
@@ -132,10 +132,17 @@ void source_hold(struct source *source, const void *message)
 	struct node *wakes = NULL;
 
 	queue_lock_put(&source->queue);
-	if (source_put_locked(source, message, &wakes) == DUCT_CLOSED)
+	if (source_put_locked(source, message, &wakes) != DUCT_OK)
 		(void)ring_put(&source->queue.ring, &source->queue.put.at, message);
 	queue_unlock_put(&source->queue);
 	wakes_notify(wakes);
+}
+
+void source_hold_lag(struct source *source)
+{
+	queue_lock_take(&source->queue);
+	atomic_store(&source->end.flags, END_LAGGED);
+	queue_unlock_take(&source->queue);
 }
 
 void source_moved_locked(struct source *source, struct node **wakes)

@@ -74,7 +74,7 @@ struct source {
 	_Atomic bool closed;            /* [b] by its user; it may not have ended yet */
 	_Atomic size_t handles;         /* [a] */
 	_Atomic uint64_t lag;           /* [a] of the part that last told of lost messages */
-	_Atomic uint32_t turn;          /* [a] relaxed: which part is asked first */
+	_Atomic uint32_t turn;          /* [a] relaxed: the place of the part that is asked first, as a hint */
 };
 
 /* What to make. */
@@ -121,6 +121,9 @@ duct_status source_put_locked(struct source *source, const void *message, struct
  * ended meanwhile.
  */
 void source_hold(struct source *source, const void *message);
+
+/* A part told of lost messages to who only wanted to know: the next receive is told of them. */
+void source_hold_lag(struct source *source);
 
 /* With both locks: all who wait have to look anew. */
 void source_moved_locked(struct source *source, struct node **wakes);
