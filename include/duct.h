@@ -819,8 +819,9 @@ DUCT_API DUCT_MUST_CHECK duct_status duct_never_new(duct_receiver **never, size_
  * goes by it.  It begins at now and only goes forward, when it is told to; threads that wait for its timers then wake at
  * once.  Deadlines stay with CLOCK_MONOTONIC.  A timer keeps its clock: the handle may be freed.
  *
- * duct_clock_new returns DUCT_OK, DUCT_INVALID (clock is NULL, now negative) or DUCT_NOMEM.  duct_clock_advance returns
- * DUCT_OK or DUCT_INVALID (clock is NULL, a negative duration); it saturates.  duct_clock_now of NULL is duct_now.
+ * duct_clock_new returns DUCT_OK, DUCT_INVALID (clock is NULL, now negative or DUCT_FOREVER) or DUCT_NOMEM.  duct_clock_advance
+ * returns DUCT_OK or DUCT_INVALID (clock is NULL, a negative duration); it never comes to DUCT_FOREVER.  duct_clock_now of NULL is
+ * duct_now.
  */
 typedef struct duct_clock duct_clock;
 

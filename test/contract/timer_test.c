@@ -143,13 +143,14 @@ TEST(clock, goes_forward, 5)
 	duct_clock_free(late);
 }
 
-/* What can never work is refused, and changes nothing. */
+/* What can never work is refused, and changes nothing.  That includes to begin after the end of time. */
 TEST(clock, refuses_what_can_never_work, 5)
 {
 	duct_clock *clock = NULL;
 
 	CHECK_STATUS(duct_clock_new(NULL, 0), DUCT_INVALID);
 	CHECK_STATUS(duct_clock_new(&clock, -1), DUCT_INVALID);
+	CHECK_STATUS(duct_clock_new(&clock, DUCT_FOREVER), DUCT_INVALID);
 	CHECK(clock == NULL);
 	clock = clock_at(7);
 	CHECK_STATUS(duct_clock_advance(NULL, 1), DUCT_INVALID);
