@@ -720,6 +720,24 @@ TEST(timer_rule, may_wait_for_its_timer, 5)
 	rule_end(&rule);
 }
 
+static void take_time(struct rule *rule)
+{
+	CHECK_STATUS(duct_clock_advance(rule->clock, MS(1)), DUCT_OK);
+}
+
+/* One that takes time, by the clock of its timer: the tick is as late as it was found. */
+TEST(timer_rule, may_take_time, 5)
+{
+	struct rule rule;
+
+	rule_begin(&rule, take_time);
+	go_to(rule.clock, MS(13));
+	rule.answer = MS(100);
+	CHECK(ticks(rule.timer, MS(3)) && rule.calls == 1 && duct_clock_now(rule.clock) == MS(14));
+	CHECK(is_silent(rule.timer));
+	rule_end(&rule);
+}
+
 /* ---- Once ------------------------------------------------------------------------------------------------------ */
 
 /* It ticks once, at its time, and then reads closed. */
@@ -775,6 +793,33 @@ TEST(timer_at, ticks_once_more_after_a_reset, 5)
 	CHECK(is_silent(timer));
 	go_to(clock, MS(10));
 	CHECK(ticks(timer, 0) && comes_to(timer, DUCT_CLOSED));
+	duct_receiver_free(timer);
+	duct_clock_free(clock);
+}
+
+static duct_time never_asked(duct_time now, duct_time scheduled, int64_t interval, void *context)
+{
+	(void)now, (void)scheduled, (void)interval;
+	++*(int *)context;
+	return 0;
+}
+
+/* It has no use for what is about intervals: such options are checked, and then forgotten. */
+TEST(timer_at, takes_no_notice_of_rules, 5)
+{
+	duct_clock *clock = clock_at(MS(1));
+	duct_receiver *timer;
+	int asked = 0;
+
+	CHECK_STATUS(duct_timer_at(&timer, MS(1),
+			 DUCT_TIMER(.clock = clock, .name = "once", .next = never_asked, .context = &asked,
+			     .missed = DUCT_SKIP_AND_DRIFT, .start_delay = MS(7), .tick_now = true)),
+	    DUCT_OK);
+	CHECK(strcmp(duct_receiver_name(timer), "once") == 0 && duct_timer_missed(timer) == DUCT_TRIGGER_ALL);
+	CHECK(ticks(timer, 0) && comes_to(timer, DUCT_CLOSED) && asked == 0);
+	duct_receiver_free(timer);
+	CHECK_STATUS(duct_timer_at(&timer, MS(2), DUCT_TIMER(.clock = clock, .start_later = true)), DUCT_OK);
+	CHECK(duct_timer_is_running(timer) && is_silent(timer));
 	duct_receiver_free(timer);
 	duct_clock_free(clock);
 }
@@ -1287,6 +1332,25 @@ TEST(timer_new, refuses_what_can_never_work, 5)
 	CHECK(refuses(1, &bare));
 	bare.size += 2;
 	CHECK(refuses(1, &bare));
+}
+
+/* Timers that tick once refuse the same; of options of another size nothing but the size is looked at. */
+TEST(timer_at, refuses_what_can_never_work, 5)
+{
+	duct_timer_options strange = DUCT_TIMER_OPTIONS_INIT;
+	duct_receiver *timer = NULL;
+
+	strange.size = sizeof strange.size;
+	strange.clock = (duct_clock *)&strange.missed; /* beyond what such options have */
+	memset((char *)&strange + sizeof strange.size, 0xff, sizeof strange - sizeof strange.size);
+	CHECK_STATUS(duct_timer_at(NULL, 1, NULL), DUCT_INVALID);
+	CHECK_STATUS(duct_timer_at(&timer, -1, NULL), DUCT_INVALID);
+	CHECK_STATUS(duct_timer_at(&timer, 1, DUCT_TIMER(.start_delay = -1)), DUCT_INVALID);
+	CHECK_STATUS(duct_timer_at(&timer, 1, &strange), DUCT_INVALID);
+	CHECK_STATUS(duct_timer_after(NULL, 1, NULL), DUCT_INVALID);
+	CHECK_STATUS(duct_timer_after(&timer, 1, DUCT_TIMER(.tolerance = -1)), DUCT_INVALID);
+	CHECK_STATUS(duct_timer_after(&timer, 1, &strange), DUCT_INVALID);
+	CHECK(timer == NULL);
 }
 
 /* What is no timer has none of its properties; what is one has none of a channel's. */
