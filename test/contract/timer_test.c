@@ -1456,6 +1456,27 @@ TEST(timer_real, ticks_once_in_time, 20)
 	duct_receiver_free(after);
 }
 
+/* A tick that is due just at the deadline is received: what is ready comes before a deadline that has passed. */
+TEST(timer_real, comes_before_the_deadline_it_is_due_at, 20)
+{
+	for (int n = 0; n < 5; n++) {
+		const duct_time due = duct_after_ms(3);
+		duct_receiver *timer;
+		int64_t late = -1;
+		duct_case cases[] = { DUCT_RECV(NULL, NULL) };
+		size_t chosen;
+
+		CHECK_STATUS(duct_timer_at(&timer, due, NULL), DUCT_OK);
+		cases[0] = duct_recv_case(timer, &late);
+		if (n % 2 == 0)
+			CHECK_STATUS(duct_recv_until(timer, &late, due, NULL), DUCT_OK);
+		else
+			CHECK_STATUS(duct_select_until(cases, 1, &chosen, DUCT_FAIR, due, NULL), DUCT_OK);
+		CHECK(late >= 0);
+		duct_receiver_free(timer);
+	}
+}
+
 /* A deadline ahead of the tick ends the wait at the deadline, and the tick comes at its own time. */
 TEST(timer_real, gives_way_to_an_earlier_deadline, 20)
 {
