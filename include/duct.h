@@ -1057,7 +1057,7 @@ DUCT_UNUSED static inline void duct_auto_clock_free_(duct_clock **clock)
 /*
  * DUCT_TYPE(jobs, struct job); declares the types jobs_channel, jobs_sender and jobs_receiver and the functions that make,
  * clone, close and free them, send and receive, with the names of those above and jobs_ for duct_: jobs_open (for
- * duct_anycast_open), jobs_sender_new, jobs_send, jobs_recv_until, jobs_broadcast_open, jobs_subscribe, and so on.  They are
+ * duct_anycast_open), jobs_oneshot_open, jobs_sender_new, jobs_send, jobs_recv_until, jobs_broadcast_open, and so on.  They are
  * the same handles and the same calls, for messages of type struct job only: an end or a message of another type does not
  * compile, neither in C nor in C++.  jobs_untyped_channel, jobs_untyped_sender and jobs_untyped_receiver give the plain handle
  * for everything else; jobs_send_case and jobs_recv_case make cases for select.
@@ -1177,6 +1177,19 @@ DUCT_UNUSED static inline void duct_auto_clock_free_(duct_clock **clock)
 		duct_receiver *untyped_receiver = NULL; \
 		duct_status status = duct_anycast_open(sender ? &untyped_sender : NULL, receiver ? &untyped_receiver : NULL, \
 		    sizeof(type_), capacity, options); \
+		if (status == DUCT_OK) { \
+			*sender = DUCT_CAST_(name_##_sender *, untyped_sender); \
+			*receiver = DUCT_CAST_(name_##_receiver *, untyped_receiver); \
+		} \
+		return status; \
+	} \
+	DUCT_UNUSED DUCT_MUST_CHECK static inline duct_status name_##_oneshot_open(name_##_sender **sender, \
+	    name_##_receiver **receiver, const duct_options *options) \
+	{ \
+		duct_sender *untyped_sender = NULL; \
+		duct_receiver *untyped_receiver = NULL; \
+		duct_status status = duct_oneshot_open(sender ? &untyped_sender : NULL, receiver ? &untyped_receiver : NULL, \
+		    sizeof(type_), options); \
 		if (status == DUCT_OK) { \
 			*sender = DUCT_CAST_(name_##_sender *, untyped_sender); \
 			*receiver = DUCT_CAST_(name_##_receiver *, untyped_receiver); \
