@@ -797,6 +797,27 @@ TEST(timer_at, ticks_once_more_after_a_reset, 5)
 	duct_clock_free(clock);
 }
 
+/* Of two threads that wait one gets the tick, and the other one is told that there is no more. */
+TEST(timer_at, serves_one_of_two, 5)
+{
+	duct_clock *clock = clock_at(0);
+	duct_receiver *timer;
+	struct sitter sitters[2];
+	duct_status statuses[2];
+
+	CHECK_STATUS(duct_timer_at(&timer, MS(9), DUCT_TIMER(.clock = clock)), DUCT_OK);
+	for (size_t i = 0; i < 2; i++)
+		sitter_start(&sitters[i], timer);
+	go_to(clock, MS(9));
+	for (size_t i = 0; i < 2; i++)
+		statuses[i] = sitter_end(&sitters[i]);
+	CHECK((statuses[0] == DUCT_OK && statuses[1] == DUCT_CLOSED) || (statuses[0] == DUCT_CLOSED && statuses[1] == DUCT_OK));
+	for (size_t i = 0; i < 2; i++)
+		CHECK(sitters[i].late == (statuses[i] == DUCT_OK ? 0 : -77));
+	duct_receiver_free(timer);
+	duct_clock_free(clock);
+}
+
 static duct_time never_asked(duct_time now, duct_time scheduled, int64_t interval, void *context)
 {
 	(void)now, (void)scheduled, (void)interval;
