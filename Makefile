@@ -295,7 +295,8 @@ check-helgrind: $(BUILD)/fork/tests
 	done
 
 HELGRIND_SUITES = close/ close_ handles/ cancel/ cancel_ select_crossing select_closed select_deadline select_cancel select_both \
-	select_duplicates select_refill select_losers select_reuse select_ready broadcast_select broadcast_close replay
+	select_duplicates select_refill select_losers select_reuse select_ready broadcast_select broadcast_close replay \
+	clock/ timer_reset timer_close event/ oneshot/serves
 
 # ---- All layers of tests --------------------------------------------------------------------------------------------
 

@@ -822,8 +822,9 @@ DUCT_API DUCT_MUST_CHECK duct_status duct_never_new(duct_receiver **never, size_
  * goes by it.  It begins at now and only goes forward, when it is told to; threads that wait for its timers then wake at
  * once.  Deadlines stay with CLOCK_MONOTONIC.  A timer keeps its clock: the handle may be freed.
  *
- * duct_clock_new returns DUCT_OK, DUCT_INVALID (clock is NULL, now negative) or DUCT_NOMEM.  duct_clock_advance returns
- * DUCT_OK or DUCT_INVALID (clock is NULL, a negative duration); it saturates.  duct_clock_now of NULL is duct_now.
+ * duct_clock_new returns DUCT_OK, DUCT_INVALID (clock is NULL, now negative or DUCT_FOREVER) or DUCT_NOMEM.  duct_clock_advance
+ * returns DUCT_OK or DUCT_INVALID (clock is NULL, a negative duration); it never comes to DUCT_FOREVER.  duct_clock_now of NULL is
+ * duct_now.
  */
 typedef struct duct_clock duct_clock;
 
@@ -1356,7 +1357,7 @@ DUCT_UNUSED static inline void duct_auto_reader_free_(duct_reader **reader)
 /*
  * DUCT_TYPE(jobs, struct job); declares the types jobs_channel, jobs_sender and jobs_receiver and the functions that make,
  * clone, close and free them, send and receive, with the names of those above and jobs_ for duct_: jobs_open (for
- * duct_anycast_open), jobs_sender_new, jobs_send, jobs_recv_until, jobs_broadcast_open, jobs_subscribe, and so on.  They are
+ * duct_anycast_open), jobs_oneshot_open, jobs_sender_new, jobs_send, jobs_recv_until, jobs_broadcast_open, and so on.  They are
  * the same handles and the same calls, for messages of type struct job only: an end or a message of another type does not
  * compile, neither in C nor in C++.  jobs_untyped_channel, jobs_untyped_sender and jobs_untyped_receiver give the plain handle
  * for everything else; jobs_send_case and jobs_recv_case make cases for select.
@@ -1476,6 +1477,19 @@ DUCT_UNUSED static inline void duct_auto_reader_free_(duct_reader **reader)
 		duct_receiver *untyped_receiver = NULL; \
 		duct_status status = duct_anycast_open(sender ? &untyped_sender : NULL, receiver ? &untyped_receiver : NULL, \
 		    sizeof(type_), capacity, options); \
+		if (status == DUCT_OK) { \
+			*sender = DUCT_CAST_(name_##_sender *, untyped_sender); \
+			*receiver = DUCT_CAST_(name_##_receiver *, untyped_receiver); \
+		} \
+		return status; \
+	} \
+	DUCT_UNUSED DUCT_MUST_CHECK static inline duct_status name_##_oneshot_open(name_##_sender **sender, \
+	    name_##_receiver **receiver, const duct_options *options) \
+	{ \
+		duct_sender *untyped_sender = NULL; \
+		duct_receiver *untyped_receiver = NULL; \
+		duct_status status = duct_oneshot_open(sender ? &untyped_sender : NULL, receiver ? &untyped_receiver : NULL, \
+		    sizeof(type_), options); \
 		if (status == DUCT_OK) { \
 			*sender = DUCT_CAST_(name_##_sender *, untyped_sender); \
 			*receiver = DUCT_CAST_(name_##_receiver *, untyped_receiver); \

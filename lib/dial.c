@@ -27,7 +27,7 @@ duct_status duct_clock_new(duct_clock **clock, duct_time now)
 {
 	duct_clock *made;
 
-	if (clock == NULL || now < 0)
+	if (clock == NULL || now < 0 || now == DUCT_FOREVER)
 		return DUCT_INVALID;
 	if ((made = memory_new(NULL, sizeof *made)) == NULL)
 		return DUCT_NOMEM;

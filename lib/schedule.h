@@ -12,7 +12,7 @@
 #ifndef DUCT_SCHEDULE_H
 #define DUCT_SCHEDULE_H
 
-#include <duct.h>
+#include "clock.h"
 
 static inline duct_time time_plus(duct_time at, int64_t duration)
 {

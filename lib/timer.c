@@ -27,6 +27,7 @@ struct timer {
 	duct_timer_options options; /* [I] */
 	bool once;                  /* [I] */
 	bool started;               /* [b] */
+	uint32_t resets;            /* [b] how often it was set anew */
 	int64_t interval;           /* [b] */
 	duct_time scheduled;        /* [b] of the next tick */
 };
@@ -52,7 +53,7 @@ static duct_time timer_due_locked(struct source *source)
 struct tick {
 	duct_time now, scheduled, next;
 	int64_t interval;
-	uint32_t version;
+	uint32_t resets;
 };
 
 static bool tick_is_due_locked(struct timer *timer, struct tick *tick)
@@ -64,7 +65,7 @@ static bool tick_is_due_locked(struct timer *timer, struct tick *tick)
 	*tick = (struct tick){ .now = hand_now(&timer->hand),
 		.scheduled = timer->scheduled,
 		.interval = timer->interval,
-		.version = source->version };
+		.resets = timer->resets };
 	return tick->now >= tick->scheduled;
 }
 
@@ -91,7 +92,7 @@ static duct_time next_tick(const struct timer *timer, const struct tick *tick)
 	return next > tick->scheduled ? next : tick->scheduled + 1;
 }
 
-/* It is still the tick that was due: puts it. */
+/* It is still the tick that was due: puts it, unless the timer has ended. */
 static void put_tick_locked(struct timer *timer, const struct tick *tick, struct node **wakes)
 {
 	const int64_t drift = tick->now - tick->scheduled;
@@ -124,8 +125,8 @@ static void timer_pump(struct source *source)
 		return;
 	tick.next = next_tick(timer, &tick);
 	queue_lock_both(&source->queue);
-	if (source->version == tick.version && timer->scheduled == tick.scheduled && !has_tick(source) &&
-	    !source_has_ended(source))
+	/* Neither was it set anew meanwhile, nor has another thread put this tick. */
+	if (timer->resets == tick.resets && timer->scheduled == tick.scheduled)
 		put_tick_locked(timer, &tick, &wakes);
 	queue_unlock_both(&source->queue);
 	wakes_notify(wakes);
@@ -157,6 +158,7 @@ static bool options_are_valid(const duct_timer_options *options)
 	       (options->start_delay == 0 && options->start_at == 0 && !options->tick_at_start && !options->tick_now);
 }
 
+/* With those options, whose clock it does not know yet. */
 static struct timer *timer_make(const duct_timer_options *options)
 {
 	struct timer *timer = source_new(&(struct source_plan){ .kind = &timer_kind,
@@ -203,18 +205,18 @@ duct_status duct_timer_new(duct_receiver **receiver, int64_t interval, const duc
 
 duct_status duct_timer_at(duct_receiver **receiver, duct_time at, const duct_timer_options *options)
 {
-	const duct_timer_options defaults = DUCT_TIMER_OPTIONS_INIT;
+	duct_timer_options used = DUCT_TIMER_OPTIONS_INIT;
 	struct timer *timer;
 
-	if (options == NULL)
-		options = &defaults;
-	if (receiver == NULL || at < 0 || !options_are_valid(options))
+	if (receiver == NULL || at < 0 || (options != NULL && !options_are_valid(options)))
 		return DUCT_INVALID;
-	if ((timer = timer_make(options)) == NULL)
+	if (options != NULL) {
+		used.name = options->name;
+		used.clock = options->clock;
+	}
+	if ((timer = timer_make(&used)) == NULL)
 		return DUCT_NOMEM;
-	timer->interval = 1;
-	timer->once = true;
-	timer->started = true;
+	timer->once = timer->started = true;
 	timer->scheduled = at;
 	timer_publish(timer, receiver);
 	return DUCT_OK;
@@ -222,9 +224,10 @@ duct_status duct_timer_at(duct_receiver **receiver, duct_time at, const duct_tim
 
 duct_status duct_timer_after(duct_receiver **receiver, int64_t delay, const duct_timer_options *options)
 {
-	duct_time now = duct_clock_now(options != NULL ? options->clock : NULL);
-
-	return duct_timer_at(receiver, time_plus(now, delay > 0 ? delay : 0), options);
+	if (options != NULL && !options_are_valid(options))
+		return DUCT_INVALID; /* they may have no clock */
+	return duct_timer_at(
+	    receiver, time_plus(duct_clock_now(options != NULL ? options->clock : NULL), delay > 0 ? delay : 0), options);
 }
 
 /* ---- Setting anew ---------------------------------------------------------------------------------------------- */
@@ -252,6 +255,7 @@ duct_status duct_timer_reset(duct_receiver *receiver, int64_t interval, int64_t 
 	forget_tick_locked(&timer->source);
 	if (interval != 0)
 		timer->interval = interval;
+	timer->resets++;
 	start_locked(timer, hand_now(&timer->hand), start_delay, tick_at_start);
 	source_reopen_locked(&timer->source);
 	source_moved_locked(&timer->source, &wakes);

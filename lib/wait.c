@@ -290,16 +290,17 @@ static const struct op *decision(const struct wait *wait, duct_status status)
 	return status == DUCT_OK && !wait->ops[wait->done].observe ? &wait->ops[wait->done] : &nothing;
 }
 
-/* In every list, until the limit: what the sleep came to. */
+/* In every list, until the deadline, or until a feed is due: what the sleep came to.  What is due at the deadline is ready. */
 static duct_status wait_in_line(
-    struct wait *wait, struct waiter *waiter, const struct wait_rules *rules, duct_time limit, struct patience *patience)
+    struct wait *wait, struct waiter *waiter, const struct wait_rules *rules, duct_time due, struct patience *patience)
 {
+	const duct_time limit = deadline_min(due, rules->deadline);
 	duct_status status = sleep_in_line(wait, waiter, log_of(wait, rules), limit, patience);
 	int32_t claimed = atomic_load(&waiter->claim);
 
 	leave_lines(wait, waiter, claimed);
 	if (status == DUCT_TIMEDOUT)
-		return limit < rules->deadline ? SOURCE_MOVED : rules->expired;
+		return due <= rules->deadline ? SOURCE_MOVED : rules->expired;
 	if (status != DUCT_OK)
 		return status == WAITER_READABLE ? SOURCE_MOVED : status;
 	if (claimed >= (int32_t)wait->cases)
@@ -335,7 +336,7 @@ static duct_status wait_turn(
 		note_descriptors_locked(wait);
 	(void)unlock_queues(wait, NULL, &wakes);
 	wakes_notify(wakes);
-	return wait_in_line(wait, &waiter, rules, deadline_min(due, rules->deadline), patience);
+	return wait_in_line(wait, &waiter, rules, due, patience);
 }
 
 /* The last stage.  The caller has pinned the ends and the token, unless the deadline is now and no hooks are called. */

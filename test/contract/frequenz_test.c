@@ -341,6 +341,34 @@ TEST(frequenz, limit_name_and_closed_are_readable, 5)
 	duct_channel_free(channel);
 }
 
+/* A loop over two of three channels: all messages of each come in order, each close is told once, the third keeps its own. */
+TEST(frequenz, a_select_leaves_the_others_alone, 5)
+{
+	enum { READ = 2, ALL = 3, SENT = 4 };
+	struct test_pair pairs[ALL];
+	duct_case cases[READ];
+	int message, next[READ] = { 0 }, closed[READ] = { 0 };
+	size_t chosen;
+
+	for (int i = 0; i < ALL; i++) {
+		pairs[i] = test_pair_new(sizeof(int), SENT);
+		CHECK(test_fill(pairs[i].tx) == SENT);
+		duct_channel_close(pairs[i].channel, 0);
+		if (i < READ)
+			cases[i] = duct_recv_case(pairs[i].rx, &message);
+	}
+	while (duct_select(cases, READ, &chosen) == DUCT_OK) {
+		if (cases[chosen].status == DUCT_CLOSED)
+			closed[chosen]++;
+		else
+			CHECK(message == next[chosen]++);
+	}
+	CHECK(next[0] == SENT && next[1] == SENT && closed[0] == 1 && closed[1] == 1);
+	CHECK(duct_channel_len(pairs[READ].channel) == SENT);
+	for (int i = 0; i < ALL; i++)
+		test_pair_free(&pairs[i]);
+}
+
 /* ---- Broadcast --------------------------------------------------------------------------------------------------------- */
 
 /* Five senders of 1..5 and five receivers: each receiver gets all twenty-five. */

@@ -131,6 +131,25 @@ TEST(type, has_broadcast_pairs, 5)
 	words_receiver_free(other);
 }
 
+/* A one-shot of a type, which closes with its message. */
+TEST(type, has_oneshots, 5)
+{
+	words_sender *tx = NULL;
+	words_receiver *rx = NULL;
+	const char *hello = "hello", *word = NULL;
+
+	CHECK_STATUS(words_oneshot_open(&tx, &rx, DUCT_OPTIONS(.name = "answer")), DUCT_OK);
+	CHECK(strcmp(duct_receiver_name(words_untyped_receiver(rx)), "answer") == 0);
+	CHECK(duct_channel_message_size(duct_sender_channel(words_untyped_sender(tx))) == sizeof(const char *));
+	CHECK_STATUS(words_send(tx, &hello), DUCT_OK);
+	CHECK_STATUS(words_send(tx, &hello), DUCT_CLOSED);
+	CHECK_STATUS(words_recv(rx, &word), DUCT_OK);
+	CHECK(word == hello);
+	CHECK_STATUS(words_recv(rx, &word), DUCT_CLOSED);
+	words_sender_free(tx);
+	words_receiver_free(rx);
+}
+
 /* Typed ends make cases for a select. */
 TEST(type, makes_cases_for_select, 5)
 {
@@ -172,6 +191,8 @@ TEST(type, refuses_what_the_plain_calls_refuse, 5)
 
 	CHECK_STATUS(ticks_open(no_sender, &rx, 1, NULL), DUCT_INVALID);
 	CHECK_STATUS(ticks_open(&tx, no_receiver, 1, NULL), DUCT_INVALID);
+	CHECK_STATUS(ticks_oneshot_open(no_sender, &rx, NULL), DUCT_INVALID);
+	CHECK_STATUS(ticks_oneshot_open(&tx, no_receiver, NULL), DUCT_INVALID);
 	CHECK_STATUS(ticks_anycast_new(no_channel, 1, NULL), DUCT_INVALID);
 	CHECK_STATUS(ticks_broadcast_new(no_channel, NULL), DUCT_INVALID);
 	CHECK_STATUS(ticks_broadcast_open(no_sender, &rx, NULL, NULL), DUCT_INVALID);
@@ -270,6 +291,17 @@ TEST(auto_handles, of_a_broadcast_are_freed_with_their_scope, 5)
 	CHECK(drops == 4); /* in three queues, and the box */
 }
 
+/* A clock too, and a timer by it: a sanitizer sees what would be left. */
+TEST(auto_handles, of_timers_are_freed_with_their_scope, 5)
+{
+	DUCT_AUTO_RECEIVER duct_receiver *timer = NULL;
+	DUCT_AUTO_CLOCK duct_clock *clock = NULL, *none = NULL;
+
+	CHECK_STATUS(duct_clock_new(&clock, 5), DUCT_OK);
+	CHECK_STATUS(duct_timer_new(&timer, 1, DUCT_TIMER(.clock = clock)), DUCT_OK);
+	CHECK(duct_clock_now(clock) == 5 && none == NULL);
+}
+
 /* A scope that is left closes the channel for the other side. */
 TEST(auto_handles, close_what_they_end, 5)
 {
@@ -333,4 +365,20 @@ TEST(subscriptions, are_all_zeros_but_their_size, 5)
 	CHECK(init.name == NULL && init.capacity == 0 && init.overflow == DUCT_DROP_OLDEST && !init.tell_lag && !init.quiet);
 	CHECK(placed->name == NULL && placed->capacity == 0 && placed->overflow == DUCT_DROP_OLDEST);
 	CHECK(!placed->tell_lag && !placed->quiet);
+}
+
+/* And those of timers. */
+TEST(timer_options, are_all_zeros_but_their_size, 5)
+{
+	const duct_timer_options init = DUCT_TIMER_OPTIONS_INIT, *placed = DUCT_TIMER(.name = NULL);
+	const duct_timer_options *const both[] = { &init, placed };
+
+	for (size_t i = 0; i < ARRAY_LEN(both); i++) {
+		const duct_timer_options *options = both[i];
+
+		CHECK(options->size == sizeof(duct_timer_options) && options->name == NULL && options->clock == NULL);
+		CHECK(options->missed == DUCT_TRIGGER_ALL && options->tolerance == 0 && options->next == NULL);
+		CHECK(options->context == NULL && options->start_at == 0 && options->start_delay == 0);
+		CHECK(!options->tick_at_start && !options->tick_now && !options->start_later);
+	}
 }

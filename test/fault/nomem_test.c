@@ -63,6 +63,8 @@ FORM(anycast_open, CALL(duct_anycast_open)(&w->new_tx, &w->new_rx, 8, 16, NULL))
 FORM(anycast_open_meeting, CALL(duct_anycast_open)(&w->new_tx, &w->new_rx, 0, 0, NULL))
 FORM(anycast_open_allocated, CALL(duct_anycast_open)(&w->new_tx, &w->new_rx, 8, 16, ALLOCATED))
 FORM(anycast_open_with_all, CALL(duct_anycast_open)(&w->new_tx, &w->new_rx, 8, 16, WITH_ALL))
+FORM(oneshot_open, CALL(duct_oneshot_open)(&w->new_tx, &w->new_rx, 8, NULL))
+FORM(oneshot_open_with_all, CALL(duct_oneshot_open)(&w->new_tx, &w->new_rx, 8, WITH_ALL))
 FORM(sender_new, CALL(duct_sender_new)(w->pair.channel, &w->new_tx))
 FORM(receiver_new, CALL(duct_receiver_new)(w->pair.channel, &w->new_rx))
 FORM(sender_clone, CALL(duct_sender_clone)(w->pair.tx, &w->new_tx))
@@ -194,6 +196,8 @@ static const struct form forms[] = {
 	A_FORM(anycast_open_meeting, FAILS, 0),
 	A_FORM(anycast_open_allocated, FAILS, 0),
 	A_FORM(anycast_open_with_all, FAILS, 0),
+	A_FORM(oneshot_open, FAILS, 0),
+	A_FORM(oneshot_open_with_all, FAILS, 0),
 	A_FORM(sender_new, FAILS, 0),
 	A_FORM(receiver_new, FAILS, 0),
 	A_FORM(sender_clone, FAILS, TX),

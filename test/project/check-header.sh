@@ -65,6 +65,8 @@ duct_status f(jobs_sender *tx, jobs_receiver *rx, numbers_receiver *nx)
 		'no status = jobs_sender_subscribe(tx, &nx, NULL);' \
 		'no status = jobs_subscribe(jobs_sender_channel(tx), &nx, NULL);' \
 		'no status = jobs_broadcast_open(&tx, &nx, NULL, NULL);' \
+		'yes status = jobs_oneshot_open(&tx, &rx, NULL);' \
+		'no status = jobs_oneshot_open(&tx, &nx, NULL);' \
 		'no numbers_sender_channel(tx); status = DUCT_OK;' \
 		'no status = jobs_send(tx, &other);' \
 		'no status = jobs_try_send(tx, &real);' \

@@ -100,6 +100,12 @@ static void draw_channel(struct program *program, int channel)
 
 	program->capacity[channel] = capacity;
 	program->unreceived[channel] = draw(16) == 0;
+	program->once[channel] = draw(24) == 0;
+	if (program->once[channel]) {
+		program->capacity[channel] = 1;
+		program->unreceived[channel] = false;
+		return;
+	}
 	program->prefilled[channel] = draw(2) != 0 ? (int)draw((unsigned)capacity + 1) : draw(2) != 0 ? capacity : 0;
 }
 

@@ -201,6 +201,8 @@ static bool apply_move(union state *state, const struct part *part)
 		return false;
 	if (part->is_send) {
 		queued[(*length)++] = part->value;
+		if (start.once[part->channel])
+			state->closed[part->channel] = 1;
 		return true;
 	}
 	if (queued[0] != part->value)

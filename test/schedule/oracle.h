@@ -70,7 +70,8 @@ struct operation {
 /* What the channels, each with one handle, and their ends are at the start. */
 struct beginning {
 	uint8_t capacity[CHANNELS], queued[CHANNELS][MAX_CAPACITY + 1], length[CHANNELS];
-	uint32_t ends; /* those that are open */
+	bool once[CHANNELS]; /* its first message closes it */
+	uint32_t ends;       /* those that are open */
 };
 
 /* What a receive's buffer holds until it receives. */

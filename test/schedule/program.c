@@ -542,6 +542,25 @@ static void prefill(struct channel *channel, struct beginning *beginning)
 	}
 }
 
+/* A channel, or a one-shot without the ends that it is opened with. */
+static void make_channel(struct channel *channel, bool once, size_t capacity)
+{
+	const size_t size = sizeof(uint64_t) * channel->words;
+	const duct_options *options =
+	    DUCT_OPTIONS(.drop = drop, .log = channel == &channels[1] ? hear : NULL, .log_interval = 1, .context = channel);
+	duct_sender *tx;
+	duct_receiver *rx;
+
+	if (!once) {
+		EXPLORER_CHECK(duct_anycast_new(&channel->handle, size, capacity, options) == DUCT_OK);
+		return;
+	}
+	EXPLORER_CHECK(duct_oneshot_open(&tx, &rx, size, options) == DUCT_OK);
+	EXPLORER_CHECK(duct_channel_clone(duct_sender_channel(tx), &channel->handle) == DUCT_OK);
+	duct_sender_free(tx);
+	duct_receiver_free(rx);
+}
+
 static void make_channels(struct beginning *beginning)
 {
 	memset(beginning, 0, sizeof *beginning);
@@ -552,9 +571,8 @@ static void make_channels(struct beginning *beginning)
 
 		channel->words = i == 0 ? 1 : program_current.big ? BIG_WORDS : SMALL_WORDS;
 		handles_left[i] = 1;
-		EXPLORER_CHECK(duct_anycast_new(&channel->handle, sizeof(uint64_t) * channel->words, capacity,
-				   DUCT_OPTIONS(.drop = drop, .log = i == 1 ? hear : NULL, .log_interval = 1,
-				       .context = channel)) == DUCT_OK);
+		make_channel(channel, program_current.once[i], capacity);
+		beginning->once[i] = program_current.once[i];
 		beginning->capacity[i] = (uint8_t)capacity;
 		make_ends(channel, beginning->ends);
 		prefill(channel, beginning);

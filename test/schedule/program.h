@@ -69,6 +69,7 @@ struct program {
 	bool fails; /* one call may fail for want of resources */
 	int capacity[CHANNELS], prefilled[CHANNELS];
 	bool unreceived[CHANNELS]; /* without the shared receiver */
+	bool once[CHANNELS];       /* a one-shot: of capacity 1, received, and empty at the start */
 	bool big;                  /* channel 1: messages over 1 KiB */
 	int thread_count, step_count[MAX_THREADS];
 	struct step steps[MAX_THREADS][MAX_STEPS];
@@ -89,8 +90,9 @@ struct program {
  *     k K fk fK         raise, free the root token, the timed one
  *
  * Before a step: t tries, u has a deadline, v one that has passed, c, C and D give the root, the timed or the deep token.
- * After a channel: ' goes through the thread's own end.  After a capacity: ! leaves out the shared receiver, ^ makes big
- * messages (on channel 1 only).  At the start: ~ lets one call fail for want of resources.
+ * After a channel: ' goes through the thread's own end.  After a capacity: ! leaves out the shared receiver, . makes a one-shot
+ * (of capacity 1, empty at the start), ^ makes big messages (on channel 1 only).  At the start: ~ lets one call fail for want of
+ * resources.
  *
  * Threads have their own ends from the start, unless they make them.  A step that needs an end or a handle that is not there
  * is left out.

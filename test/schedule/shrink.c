@@ -28,7 +28,7 @@ static bool drop_prefilled(struct program *program, int channel)
 
 static bool lower_capacity(struct program *program, int channel)
 {
-	if (program->capacity[channel] == 0)
+	if (program->capacity[channel] == 0 || program->once[channel])
 		return false;
 	program->capacity[channel]--;
 	if (program->prefilled[channel] > program->capacity[channel])
@@ -39,7 +39,8 @@ static bool lower_capacity(struct program *program, int channel)
 /* What is special about the channels and the calls. */
 static bool drop_mark(struct program *program, int mark)
 {
-	bool *const marks[] = { &program->fails, &program->big, &program->unreceived[0], &program->unreceived[1] };
+	bool *const marks[] = { &program->fails, &program->big, &program->unreceived[0], &program->unreceived[1],
+		&program->once[0], &program->once[1] };
 	bool was = *marks[mark];
 
 	*marks[mark] = false;
@@ -49,7 +50,7 @@ static bool drop_mark(struct program *program, int mark)
 static const struct reduction reductions[] = {
 	{ drop_thread, MAX_THREADS },
 	{ drop_step, STEPS },
-	{ drop_mark, 4 },
+	{ drop_mark, 6 },
 	{ drop_case, STEPS *MAX_CASES },
 	{ shorten_batch, STEPS },
 	{ make_single, STEPS },

@@ -51,8 +51,8 @@ static void format_header(FILE *out, const struct program *program)
 {
 	fprintf(out, "%s", program->fails ? "~" : "");
 	for (int i = 0; i < CHANNELS; i++)
-		fprintf(
-		    out, "%d%s%s ", program->capacity[i], program->unreceived[i] ? "!" : "", i == 1 && program->big ? "^" : "");
+		fprintf(out, "%d%s%s%s ", program->capacity[i], program->unreceived[i] ? "!" : "", program->once[i] ? "." : "",
+		    i == 1 && program->big ? "^" : "");
 	fprintf(out, "%d %d ", program->prefilled[0], program->prefilled[1]);
 }
 
@@ -71,13 +71,17 @@ static bool parse_header(struct program *program, const char **at)
 		if (!parse_digit(at, MAX_CAPACITY + 1, &program->capacity[i]))
 			return false;
 		program->unreceived[i] = parse_mark(at, '!');
+		program->once[i] = parse_mark(at, '.');
+		if (program->once[i] && (program->capacity[i] != 1 || program->unreceived[i]))
+			return false;
 		if (i == 1)
 			program->big = parse_mark(at, '^');
 		if (!parse_mark(at, ' '))
 			return false;
 	}
 	for (int i = 0; i < CHANNELS; i++)
-		if (!parse_digit(at, program->capacity[i] + 1, &program->prefilled[i]) || !parse_mark(at, ' '))
+		if (!parse_digit(at, program->once[i] ? 1 : program->capacity[i] + 1, &program->prefilled[i]) ||
+		    !parse_mark(at, ' '))
 			return false;
 	return true;
 }
