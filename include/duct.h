@@ -110,7 +110,7 @@ DUCT_API int64_t duct_remaining_ns(duct_time deadline);
 /*
  * Handles are counted like file descriptors: free gives one back, and the object behind goes with the last.  A clone of a
  * channel or of a token is one more handle of the same object; a clone of a sender or receiver is another end of the same
- * channel.  Free never blocks; it may run the drop hook.  Freeing NULL does nothing.
+ * channel.  Free never blocks, unless it is that of a pipe; it may run the drop hook.  Freeing NULL does nothing.
  */
 typedef struct duct_channel duct_channel;
 typedef struct duct_sender duct_sender;
@@ -762,6 +762,84 @@ DUCT_API duct_status duct_cache_clear(duct_cache *cache);
 DUCT_API DUCT_MUST_CHECK duct_status duct_cache_next(duct_cache *cache, uint64_t *cursor, void *message);
 DUCT_API DUCT_MUST_CHECK duct_status duct_cache_snapshot(duct_cache *cache, void *messages, size_t most, size_t *count);
 
+/* ---- Pipes ----------------------------------------------------------------------------------------------------- */
+
+/* Flags of a pipe. */
+enum {
+	DUCT_BORROW_RECEIVER = 1, /* the receiver stays the caller's */
+	DUCT_BORROW_SENDER = 2,   /* the sender stays the caller's */
+	DUCT_CLOSE_CHANNEL = 4,   /* when the source has ended, closes the target's channel, with the reason of the source's */
+	DUCT_CLOSE_SENDER = 8     /* when the source has ended, closes the sender only */
+};
+
+/*
+ * A pipe: forwards what a receiver (the source) receives to a sender (the target), in a thread of its own, which is the only
+ * thread that the library ever starts.  It takes a message when the target has room, and sends it.  Where the room has gone
+ * meanwhile, and always at a target of capacity 0, it has the message in hand: a stop or the target's end leaves it there, and
+ * it is the first that goes out after the next start.  So a pipe loses nothing, and adds at most one place to its channels.
+ *
+ * duct_pipe_new takes both ends over, and duct_pipe_free frees them; nobody else may use them, but to ask for their state.
+ * Those that are borrowed may be used and closed meanwhile, but not freed before the pipe.
+ *
+ * Returns DUCT_OK, DUCT_INVALID (a NULL, sizes that differ, both ends of one channel, unknown flags) or DUCT_NOMEM: then both
+ * ends are still the caller's.  The pipe does not run yet.
+ */
+typedef struct duct_pipe duct_pipe;
+
+DUCT_API DUCT_MUST_CHECK duct_status duct_pipe_new(duct_pipe **pipe, duct_receiver *receiver, duct_sender *sender,
+    unsigned flags);
+
+/*
+ * Starts it, also again after it was stopped or ended by itself; nothing is to be done where it runs.  Its thread has all
+ * signals blocked but those of its own faults, and runs the hooks.
+ *
+ * Returns DUCT_OK; DUCT_INVALID (pipe is NULL); DUCT_NOMEM, also if there cannot be a thread: nothing has changed; DUCT_CLOSED:
+ * it was freed meanwhile; DUCT_CANCELED: called by a hook in the pipe's own thread, which was asked to stop.
+ */
+DUCT_API DUCT_MUST_CHECK duct_status duct_pipe_start(duct_pipe *pipe);
+
+/*
+ * Stops it at once wherever it waits, and returns when its thread is gone: it may have to wait until a hook in that thread
+ * returns, as may a start that meets a stop.  Called by a hook in the pipe's own thread it does not wait: the thread ends soon
+ * after the hook.
+ */
+DUCT_API void duct_pipe_stop(duct_pipe *pipe);
+
+/* Why a pipe does not run. */
+typedef enum duct_pipe_status {
+	DUCT_PIPE_STOPPED = 0,    /* not started yet, or stopped */
+	DUCT_PIPE_RUNNING,        /* it does */
+	DUCT_PIPE_SOURCE_ENDED,   /* closed and drained, or no receiver any more: all of it was forwarded */
+	DUCT_PIPE_TARGET_CLOSED,
+	DUCT_PIPE_NO_RECEIVERS,   /* at the target */
+	DUCT_PIPE_NOMEM           /* a wait could not be set up, or a send came to DUCT_NOMEM */
+} duct_pipe_status;
+
+/* Stopped for NULL.  A pipe finds out that its target has ended when it is about to take the next message. */
+DUCT_API duct_pipe_status duct_pipe_state(const duct_pipe *pipe);
+
+/* Messages forwarded; messages that the receiver told to have lost (tell_lag), which a pipe goes on after.  0 for NULL. */
+DUCT_API uint64_t duct_pipe_forwarded(const duct_pipe *pipe);
+DUCT_API uint64_t duct_pipe_lost(const duct_pipe *pipe);
+
+/*
+ * Waits until it does not run: DUCT_OK, also if it is freed meanwhile.  DUCT_TIMEDOUT, DUCT_CANCELED, DUCT_NOMEM as of
+ * duct_recv_until; DUCT_INVALID (pipe is NULL, a negative deadline, called in the pipe's own thread).
+ */
+DUCT_API DUCT_MUST_CHECK duct_status duct_pipe_wait(duct_pipe *pipe, duct_time deadline, duct_cancel *cancel);
+
+/*
+ * Takes out the message in hand, which is the caller's then.  DUCT_EMPTY: there is none, or the pipe runs; DUCT_INVALID (a NULL
+ * other than a message of size 0).
+ */
+DUCT_API DUCT_MUST_CHECK duct_status duct_pipe_take(duct_pipe *pipe, void *message);
+
+/*
+ * Stops it and frees it, with the ends that it took over.  A message in hand goes through the drop hook of the target's
+ * channel.  In the pipe's own thread it returns at once, and the thread frees it when it ends.
+ */
+DUCT_API void duct_pipe_free(duct_pipe *pipe);
+
 /* ---- Handles that free themselves ------------------------------------------------------------------------------ */
 
 /*
@@ -776,6 +854,7 @@ DUCT_API DUCT_MUST_CHECK duct_status duct_cache_snapshot(duct_cache *cache, void
 #define DUCT_AUTO_LATEST __attribute__((cleanup(duct_auto_latest_free_)))
 #define DUCT_AUTO_PEEKABLE __attribute__((cleanup(duct_auto_peekable_free_)))
 #define DUCT_AUTO_CACHE __attribute__((cleanup(duct_auto_cache_free_)))
+#define DUCT_AUTO_PIPE __attribute__((cleanup(duct_auto_pipe_free_)))
 
 DUCT_UNUSED static inline void duct_auto_channel_free_(duct_channel **channel)
 {
@@ -815,6 +894,11 @@ DUCT_UNUSED static inline void duct_auto_peekable_free_(duct_peekable **peekable
 DUCT_UNUSED static inline void duct_auto_cache_free_(duct_cache **cache)
 {
 	duct_cache_free(*cache);
+}
+
+DUCT_UNUSED static inline void duct_auto_pipe_free_(duct_pipe **pipe)
+{
+	duct_pipe_free(*pipe);
 }
 #endif
 

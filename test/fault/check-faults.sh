@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # SPDX-FileCopyrightText: The Duct authors
 #
-# The fault tests pass, and the tables of nomem_test.c and broadcast_test.c call every function that the library exports.
+# The fault tests pass, and the tables of nomem_test.c, broadcast_test.c and forward_test.c call every function that the library exports.
 #
 #     check-faults.sh PROGRAM [LIB/DUCT.MAP]      run from the top folder
 #

@@ -13,7 +13,7 @@
  *
  * With FAULT_TABLE in the environment each function that was called is told, for check-faults.sh to see that none is missing.
  *
- * Included by nomem_test.c and broadcast_test.c after their struct world, struct state, struct snapshot and enum token.
+ * Included by nomem_test.c, broadcast_test.c and forward_test.c after their struct world, struct state, struct snapshot and enum token.
  */
 #ifndef TEST_FAULT_NOMEM_H
 #define TEST_FAULT_NOMEM_H

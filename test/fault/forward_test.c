@@ -1,0 +1,373 @@
+/*
+ * SPDX-License-Identifier: MIT
+ * SPDX-FileCopyrightText: The Duct authors
+ *
+ * No memory, no mutex, no condition variable, no thread, for pipes: as nomem_test.c, but in the states of a pipe.
+ *
+ * A pipe that could not be started is in the state that it was in, with the same message in hand, and can be started again.
+ */
+#include "arena.h"
+#include "faults.h"
+#include "harness.h"
+
+#define BIG 2000 /* more than what a send has room for by itself */
+#define OUT_VALUE 1000
+
+/* ---- The world -------------------------------------------------------------------------------------------------------- */
+
+struct message {
+	int number;
+	void *owned; /* with copies: memory of this instance */
+	char filling[BIG - sizeof(int) - sizeof(void *)];
+};
+
+enum doing { STOPPED, IDLE, HOLDING, STOPPED_IN_HAND, ENDED };
+
+struct state {
+	const char *name;
+	enum doing doing;
+	bool copies;
+};
+
+static const struct state states[] = {
+	{ .name = "stopped" },
+	{ .name = "idle", .doing = IDLE },
+	{ .name = "holding", .doing = HOLDING },
+	{ .name = "stopped, with one in hand", .doing = STOPPED_IN_HAND },
+	{ .name = "ended", .doing = ENDED },
+	{ .name = "stopped, copying", .copies = true },
+	{ .name = "holding, copying", .copies = true, .doing = HOLDING },
+	{ .name = "stopped, with one in hand, copying", .copies = true, .doing = STOPPED_IN_HAND },
+};
+
+static const size_t state_count = ARRAY_LEN(states);
+
+enum token { NO_TOKEN, TOKENS };
+
+static const char *const token_names[TOKENS] = { "no token" };
+
+struct world {
+	const struct state *state;
+	struct arena arena;
+	struct test_pair from, to, spare;
+	duct_pipe *pipe;
+
+	/* For the call. */
+	duct_pipe *new_pipe;
+	struct message out, taken;
+	bool took;
+};
+
+static int copy_owned(void *to, const void *from, void *context)
+{
+	void *owned = malloc(8);
+
+	(void)context;
+	if (owned == NULL)
+		return 1;
+	memcpy(to, from, sizeof(struct message));
+	((struct message *)to)->owned = owned;
+	return 0;
+}
+
+static void drop_owned(void *message, void *context)
+{
+	(void)context;
+	free(((struct message *)message)->owned);
+}
+
+static void message_fill(const struct world *world, struct message *message, int number)
+{
+	message->number = number;
+	message->owned = world->state->copies ? malloc(8) : NULL;
+	CHECK(!world->state->copies || message->owned != NULL);
+}
+
+static struct test_pair pair_of(struct world *world, size_t capacity, bool with_allocator)
+{
+	return test_pair_with(sizeof(struct message), capacity,
+	    DUCT_OPTIONS(.copy = world->state->copies ? copy_owned : NULL, .drop = world->state->copies ? drop_owned : NULL,
+		.allocator = with_allocator ? &world->arena.allocator : NULL));
+}
+
+/* Until the pipe has made its condition variable: then it meets nothing any more that could be counted for the call. */
+static void start_asleep(struct world *world)
+{
+	const long before = fault_conditions_made();
+
+	CHECK_STATUS(duct_pipe_start(world->pipe), DUCT_OK);
+	AWAIT(fault_conditions_made() > before);
+}
+
+static void make_pipe(struct world *world)
+{
+	const enum doing doing = world->state->doing;
+
+	CHECK_STATUS(
+	    duct_pipe_new(&world->pipe, world->from.rx, world->to.tx, DUCT_BORROW_RECEIVER | DUCT_BORROW_SENDER), DUCT_OK);
+	if (doing == HOLDING || doing == STOPPED_IN_HAND) {
+		message_fill(world, &world->out, OUT_VALUE);
+		CHECK_STATUS(duct_send(world->from.tx, &world->out), DUCT_OK);
+	}
+	if (doing == ENDED) {
+		duct_channel_close(world->from.channel, 0);
+		CHECK_STATUS(duct_pipe_start(world->pipe), DUCT_OK);
+		CHECK_STATUS(duct_pipe_wait(world->pipe, DUCT_FOREVER, NULL), DUCT_OK);
+	} else if (doing != STOPPED) {
+		start_asleep(world);
+	}
+	if (doing == STOPPED_IN_HAND)
+		duct_pipe_stop(world->pipe);
+}
+
+static void world_init(struct world *world, const struct state *state, bool with_allocator)
+{
+	memset(world, 0, sizeof *world);
+	world->state = state;
+	arena_init(&world->arena);
+	world->from = pair_of(world, 2, with_allocator);
+	world->to = pair_of(world, 0, with_allocator);
+	world->spare = pair_of(world, 2, with_allocator);
+	make_pipe(world);
+}
+
+static void world_free(struct world *world)
+{
+	duct_pipe_free(world->new_pipe);
+	duct_pipe_free(world->pipe);
+	test_pair_free(&world->from);
+	test_pair_free(&world->to);
+	test_pair_free(&world->spare);
+	if (world->took)
+		free(world->taken.owned);
+}
+
+struct snapshot {
+	duct_pipe_status state;
+	uint64_t forwarded;
+	size_t from_len, from_waiting, to_waiting, spare_senders, spare_receivers;
+};
+
+static struct snapshot world_snapshot(const struct world *world)
+{
+	return (struct snapshot){ .state = duct_pipe_state(world->pipe),
+		.forwarded = duct_pipe_forwarded(world->pipe),
+		.from_len = duct_channel_len(world->from.channel),
+		.from_waiting = duct_channel_waiting_receivers(world->from.channel),
+		.to_waiting = duct_channel_waiting_senders(world->to.channel),
+		.spare_senders = duct_channel_senders(world->spare.channel),
+		.spare_receivers = duct_channel_receivers(world->spare.channel) };
+}
+
+static bool world_is_as_before(const struct world *world, const struct snapshot *one)
+{
+	const struct snapshot now = world_snapshot(world), *other = &now;
+
+	return one->state == other->state && one->forwarded == other->forwarded && one->from_len == other->from_len &&
+	       one->from_waiting == other->from_waiting && one->to_waiting == other->to_waiting &&
+	       one->spare_senders == other->spare_senders && one->spare_receivers == other->spare_receivers;
+}
+
+/* ---- What is called --------------------------------------------------------------------------------------------------- */
+
+#include "nomem.h"
+
+FORM(pipe_new, CALL(duct_pipe_new)(&w->new_pipe, w->spare.rx, w->to.tx, DUCT_BORROW_RECEIVER | DUCT_BORROW_SENDER))
+FORM(pipe_start, CALL(duct_pipe_start)(w->pipe))
+PLAIN(pipe_stop, duct_pipe_stop, w->pipe)
+PLAIN(pipe_state, duct_pipe_state, w->pipe)
+PLAIN(pipe_forwarded, duct_pipe_forwarded, w->pipe)
+PLAIN(pipe_lost, duct_pipe_lost, w->pipe)
+FORM(pipe_wait, CALL(duct_pipe_wait)(w->pipe, far(), NULL))
+GIVE_BACK(pipe_free, duct_pipe_free, duct_pipe, w->pipe)
+
+static duct_status pipe_take(struct world *w)
+{
+	const duct_status status = CALL(duct_pipe_take)(w->pipe, &w->taken);
+
+	w->took = status == DUCT_OK;
+	return status;
+}
+
+static const struct form forms[] = {
+	A_FORM(pipe_new, FAILS, 0),
+	A_FORM(pipe_start, FAILS, 0),
+	A_FORM(pipe_stop, NEVER, 0),
+	A_FORM(pipe_state, NEVER, 0),
+	A_FORM(pipe_forwarded, NEVER, 0),
+	A_FORM(pipe_lost, NEVER, 0),
+	A_FORM(pipe_wait, FAILS, WAITS),
+	A_FORM(pipe_take, NEVER, 0),
+	A_FORM(pipe_free, NEVER, 0),
+};
+
+/* ---- What is to be seen ------------------------------------------------------------------------------------------------ */
+
+static void make_world(struct world *world, const struct place *place)
+{
+	world_init(world, place->state, place->with_allocator);
+}
+
+static bool applies(const struct form *form, const struct state *state, enum token token)
+{
+	(void)form;
+	(void)state;
+	(void)token;
+	return true;
+}
+
+/* Ends the pipe. */
+static void rescue_call(const struct world *world)
+{
+	duct_channel_close(world->from.channel, 9);
+	duct_channel_close(world->to.channel, 9);
+}
+
+/* A start lets go of the thread before. */
+static bool may_free_memory(const struct place *place, const struct world *world)
+{
+	(void)world;
+	return place->state->doing == ENDED || place->state->doing == STOPPED_IN_HAND;
+}
+
+/* The message in hand is still there, or none. */
+static bool hand_is_as_it_was(struct world *world)
+{
+	const duct_status expected = world->state->doing == STOPPED_IN_HAND ? DUCT_OK : DUCT_EMPTY;
+
+	return pipe_take(world) == expected && (expected != DUCT_OK || world->taken.number == OUT_VALUE);
+}
+
+static void check_unchanged(const struct place *place, struct world *world, const struct snapshot *before, enum after after)
+{
+	long points;
+
+	EXPECT(world_is_as_before(world, before) && world->new_pipe == NULL);
+	if (after == DRAIN)
+		EXPECT(hand_is_as_it_was(world));
+	else
+		EXPECT(make_call(place->form, world, 0, &points) == place->expected);
+}
+
+/* Each instance has memory of its own, which is counted. */
+static void check_hooks(const struct place *place, const struct world *world)
+{
+	(void)place;
+	(void)world;
+}
+
+TEST(nomem, of_a_pipe_in_every_function_and_state_changes_nothing, 300)
+{
+	check_forms(forms, ARRAY_LEN(forms), "a pipe");
+}
+
+/* ---- With other threads ------------------------------------------------------------------------------------------------ */
+
+static duct_pipe *pipe_between(struct test_pair *from, struct test_pair *to)
+{
+	duct_pipe *pipe;
+
+	*from = test_pair_new(sizeof(int), 5);
+	*to = test_pair_new(sizeof(int), 5);
+	CHECK_STATUS(duct_pipe_new(&pipe, from->rx, to->tx, DUCT_BORROW_RECEIVER | DUCT_BORROW_SENDER), DUCT_OK);
+	return pipe;
+}
+
+/* How many calls of a start can fail: the last one makes the thread. */
+static long points_of_a_start(void)
+{
+	struct test_pair from, to;
+	duct_pipe *pipe = pipe_between(&from, &to);
+	long points;
+
+	fault_begin(0);
+	CHECK_STATUS(duct_pipe_start(pipe), DUCT_OK);
+	points = fault_end();
+	duct_pipe_free(pipe);
+	test_pair_free(&from);
+	test_pair_free(&to);
+	return points;
+}
+
+static struct {
+	duct_pipe *pipe;
+	atomic_int hold;
+	duct_status status;
+} starting;
+
+static void *start_without_thread(void *argument)
+{
+	fault_begin(*(const long *)argument);
+	fault_hold_fault(&starting.hold);
+	CHECK_STATUS(duct_pipe_start(starting.pipe), DUCT_NOMEM);
+	CHECK(fault_end() == *(const long *)argument);
+	return NULL;
+}
+
+static void *wait_for_pipe(void *argument)
+{
+	starting.status = duct_pipe_wait(starting.pipe, DUCT_FOREVER, NULL);
+	return argument;
+}
+
+/* A pipe is said to run before it has a thread: who waits for it then is told if there can be none. */
+TEST(nomem_pipe, that_has_no_thread_keeps_nobody_waiting, 5)
+{
+	struct test_pair from, to;
+	long points = points_of_a_start(), before = fault_conditions_made();
+	pthread_t starter, waiter;
+
+	starting.pipe = pipe_between(&from, &to);
+	starter = test_start(start_without_thread, &points);
+	AWAIT(atomic_load(&starting.hold) == HOLD_HELD);
+	CHECK(duct_pipe_state(starting.pipe) == DUCT_PIPE_RUNNING);
+	waiter = test_start(wait_for_pipe, NULL);
+	AWAIT(fault_conditions_made() > before);
+	atomic_store(&starting.hold, HOLD_LET_GO);
+	test_join(starter);
+	test_join(waiter);
+	CHECK_STATUS(starting.status, DUCT_OK);
+	CHECK(duct_pipe_state(starting.pipe) == DUCT_PIPE_STOPPED);
+	duct_pipe_free(starting.pipe);
+	test_pair_free(&from);
+	test_pair_free(&to);
+}
+
+static void fail_next(void *message, void *context)
+{
+	(void)message;
+	if (*(int *)context == 0)
+		fault_begin(1);
+	*(int *)context = 1;
+}
+
+/* A wait that cannot be set up in its thread ends it, and loses nothing; it can be started again. */
+TEST(nomem_pipe, that_cannot_wait_ends, 5)
+{
+	int failed = 0, message;
+	struct test_pair from = test_pair_new(sizeof(int), 5);
+	duct_channel *target;
+	duct_sender *tx;
+	duct_receiver *rx;
+	duct_pipe *pipe;
+
+	CHECK_STATUS(duct_broadcast_new(&target, sizeof(int), DUCT_OPTIONS(.drop = fail_next, .context = &failed)), DUCT_OK);
+	CHECK_STATUS(duct_sender_new(target, &tx), DUCT_OK);
+	CHECK_STATUS(duct_subscribe(target, &rx, DUCT_SUBSCRIPTION(.capacity = 1)), DUCT_OK);
+	CHECK_STATUS(duct_pipe_new(&pipe, from.rx, tx, DUCT_BORROW_RECEIVER), DUCT_OK);
+	for (message = 0; message < 2; message++)
+		CHECK_STATUS(duct_send(from.tx, &message), DUCT_OK);
+	CHECK_STATUS(duct_pipe_start(pipe), DUCT_OK);
+	CHECK_STATUS(duct_pipe_wait(pipe, DUCT_FOREVER, NULL), DUCT_OK);
+	CHECK(duct_pipe_state(pipe) == DUCT_PIPE_NOMEM && duct_pipe_forwarded(pipe) == 2);
+	CHECK_STATUS(duct_recv(rx, &message), DUCT_OK);
+	CHECK(message == 1);
+	CHECK_STATUS(duct_send(from.tx, &(int){ 2 }), DUCT_OK);
+	CHECK_STATUS(duct_pipe_start(pipe), DUCT_OK);
+	CHECK_STATUS(duct_recv(rx, &message), DUCT_OK);
+	CHECK(message == 2);
+	duct_pipe_free(pipe);
+	duct_receiver_free(rx);
+	duct_channel_free(target);
+	test_pair_free(&from);
+}
