@@ -122,7 +122,8 @@ typedef struct duct_cancel duct_cancel;
  * 1 KiB.  A broadcast channel also takes it for what it keeps for later receivers, with a drop or copy hook at each send, and
  * for what it copies to them; and, if it has hooks, where a send needs more than 1 KiB for copies of its message or for
  * messages that are lost.  A peekable is one end more.  Cells, caches and peekables also take it for each message that they
- * take in from the receiver, and caches where a pop has to copy; the rest of what they need comes from malloc.
+ * take in from the receiver, and caches where a pop has to copy, and a relay for copies of more than 1 KiB; the rest of what
+ * they need comes from malloc.
  *
  * allocate returns memory for any type, or NULL, as malloc does; release gets what allocate returned, never NULL.  Both may
  * be called by any thread, never with a lock of the library held.
@@ -175,8 +176,8 @@ typedef struct duct_options {
 
 	/* Makes a copy of a message.  A send to a broadcast needs one for each that gets the message but the first: receivers,
 	 * peekables, and what is kept for later receivers; a new receiver or peekable needs one of each message that it begins
-	 * with; and so does each message that a cell, cache or peekable gives out, of an anycast channel too, which else never
-	 * calls it.  Nonzero: failed, and nothing was made.  NULL: the bytes are copied. */
+	 * with; and so does each message that a cell, cache or peekable gives out, and each target of a relay but one, of an
+	 * anycast channel too, which else never calls it.  Nonzero: failed, and nothing was made.  NULL: the bytes are copied. */
 	int (*copy)(void *to, const void *from, void *context);
 
 	/* Is told when a sender has to wait because the channel is full, and when it goes on, having sent or not: at most one
@@ -762,14 +763,15 @@ DUCT_API duct_status duct_cache_clear(duct_cache *cache);
 DUCT_API DUCT_MUST_CHECK duct_status duct_cache_next(duct_cache *cache, uint64_t *cursor, void *message);
 DUCT_API DUCT_MUST_CHECK duct_status duct_cache_snapshot(duct_cache *cache, void *messages, size_t most, size_t *count);
 
-/* ---- Pipes ----------------------------------------------------------------------------------------------------- */
+/* ---- Pipes and relays ------------------------------------------------------------------------------------------ */
 
-/* Flags of a pipe. */
+/* Flags of a pipe, and of a relay. */
 enum {
-	DUCT_BORROW_RECEIVER = 1, /* the receiver stays the caller's */
-	DUCT_BORROW_SENDER = 2,   /* the sender stays the caller's */
-	DUCT_CLOSE_CHANNEL = 4,   /* when the source has ended, closes the target's channel, with the reason of the source's */
-	DUCT_CLOSE_SENDER = 8     /* when the source has ended, closes the sender only */
+	DUCT_BORROW_RECEIVER = 1, /* pipe: the receiver stays the caller's */
+	DUCT_BORROW_SENDER = 2,   /* both: the sender, or all of them, stay the caller's */
+	DUCT_CLOSE_CHANNEL = 4,   /* pipe: when the source has ended, closes the target's channel, with the reason of the source's */
+	DUCT_CLOSE_SENDER = 8,    /* pipe: when the source has ended, closes the sender only */
+	DUCT_STOP_AT_FAILURE = 16 /* relay: does not send to the targets behind one that failed */
 };
 
 /*
@@ -840,6 +842,43 @@ DUCT_API DUCT_MUST_CHECK duct_status duct_pipe_take(duct_pipe *pipe, void *messa
  */
 DUCT_API void duct_pipe_free(duct_pipe *pipe);
 
+/*
+ * A relay: sends each message to several senders (the targets), one after the other in their order, and tells of each what it
+ * came to.
+ *
+ * duct_relay_new takes the senders over, and duct_relay_free frees them.  Those that are borrowed may be used, closed and freed
+ * meanwhile: the relay then finds them closed.  All their channels must carry messages of one type; the first one's hooks
+ * copy and drop for all.  Returns DUCT_OK, DUCT_INVALID (a NULL, no sender, the same one twice, sizes that differ, unknown
+ * flags, a count that overflows) or DUCT_NOMEM: then the senders are still the caller's.
+ */
+typedef struct duct_relay duct_relay;
+
+DUCT_API DUCT_MUST_CHECK duct_status duct_relay_new(duct_relay **relay, duct_sender *const *senders, size_t count,
+    unsigned flags);
+
+/*
+ * Sends to each target in turn, whatever those before it came to; with DUCT_STOP_AT_FAILURE those behind one that failed are
+ * not tried, and their status is DUCT_CANCELED.  A target is what waits: those behind it get the message later.  The deadline
+ * is one for all, and targets that are ready get the message after it too.
+ *
+ * statuses, unless it is NULL, is an array of one status for each target, written whatever the result, but for DUCT_INVALID:
+ * that of duct_send_until, or of duct_try_send, to this target.  The result is DUCT_OK if all of them have the message, which has
+ * moved then; else the first status that is not DUCT_OK: the message is still the caller's, and each target with DUCT_OK has a copy
+ * of it, made by the copy hook, or of its bytes where there is none.  Where there is a copy hook a target may also come to
+ * DUCT_NOMEM because a copy, or memory for one over 1 KiB, could not be had.
+ */
+DUCT_API DUCT_MUST_CHECK duct_status duct_relay_send(duct_relay *relay, const void *message, duct_status *statuses);
+DUCT_API DUCT_MUST_CHECK duct_status duct_relay_try_send(duct_relay *relay, const void *message, duct_status *statuses);
+DUCT_API DUCT_MUST_CHECK duct_status duct_relay_send_until(duct_relay *relay, const void *message, duct_status *statuses,
+    duct_time deadline, duct_cancel *cancel);
+
+/*
+ * Closes all its senders; those that are borrowed stay open, but no send of the relay goes to them any more, and one that is
+ * blocked in one of them stays so.  The free does that too; sends that are under way then go on to their end.
+ */
+DUCT_API void duct_relay_close(duct_relay *relay);
+DUCT_API void duct_relay_free(duct_relay *relay);
+
 /* ---- Handles that free themselves ------------------------------------------------------------------------------ */
 
 /*
@@ -855,6 +894,7 @@ DUCT_API void duct_pipe_free(duct_pipe *pipe);
 #define DUCT_AUTO_PEEKABLE __attribute__((cleanup(duct_auto_peekable_free_)))
 #define DUCT_AUTO_CACHE __attribute__((cleanup(duct_auto_cache_free_)))
 #define DUCT_AUTO_PIPE __attribute__((cleanup(duct_auto_pipe_free_)))
+#define DUCT_AUTO_RELAY __attribute__((cleanup(duct_auto_relay_free_)))
 
 DUCT_UNUSED static inline void duct_auto_channel_free_(duct_channel **channel)
 {
@@ -899,6 +939,11 @@ DUCT_UNUSED static inline void duct_auto_cache_free_(duct_cache **cache)
 DUCT_UNUSED static inline void duct_auto_pipe_free_(duct_pipe **pipe)
 {
 	duct_pipe_free(*pipe);
+}
+
+DUCT_UNUSED static inline void duct_auto_relay_free_(duct_relay **relay)
+{
+	duct_relay_free(*relay);
 }
 #endif
 

@@ -2,9 +2,10 @@
  * SPDX-License-Identifier: MIT
  * SPDX-FileCopyrightText: The Duct authors
  *
- * No memory, no mutex, no condition variable, no thread, for pipes: as nomem_test.c, but in the states of a pipe.
+ * No memory, no mutex, no condition variable, no thread, for pipes and relays: as nomem_test.c, but in the states of a pipe.
  *
- * A pipe that could not be started is in the state that it was in, with the same message in hand, and can be started again.
+ * A pipe that could not be started is in the state that it was in, with the same message in hand, and can be started again.  A
+ * relay goes on where it fails: what it says of each target is what that target has.  The copies of a message take memory too.
  */
 #include "arena.h"
 #include "faults.h"
@@ -12,6 +13,7 @@
 
 #define BIG 2000 /* more than what a send has room for by itself */
 #define OUT_VALUE 1000
+#define TARGETS 2
 
 /* ---- The world -------------------------------------------------------------------------------------------------------- */
 
@@ -26,7 +28,7 @@ enum doing { STOPPED, IDLE, HOLDING, STOPPED_IN_HAND, ENDED };
 struct state {
 	const char *name;
 	enum doing doing;
-	bool copies;
+	bool copies, full; /* of the relay's targets */
 };
 
 static const struct state states[] = {
@@ -38,6 +40,8 @@ static const struct state states[] = {
 	{ .name = "stopped, copying", .copies = true },
 	{ .name = "holding, copying", .copies = true, .doing = HOLDING },
 	{ .name = "stopped, with one in hand, copying", .copies = true, .doing = STOPPED_IN_HAND },
+	{ .name = "stopped, full", .full = true },
+	{ .name = "stopped, full, copying", .full = true, .copies = true },
 };
 
 static const size_t state_count = ARRAY_LEN(states);
@@ -49,13 +53,16 @@ static const char *const token_names[TOKENS] = { "no token" };
 struct world {
 	const struct state *state;
 	struct arena arena;
-	struct test_pair from, to, spare;
+	struct test_pair from, to, spare, targets[TARGETS];
 	duct_pipe *pipe;
+	duct_relay *relay;
 
 	/* For the call. */
 	duct_pipe *new_pipe;
+	duct_relay *new_relay;
 	struct message out, taken;
-	bool took;
+	duct_status statuses[TARGETS];
+	bool moved, took, sent;
 };
 
 static int copy_owned(void *to, const void *from, void *context)
@@ -120,6 +127,20 @@ static void make_pipe(struct world *world)
 		duct_pipe_stop(world->pipe);
 }
 
+static void make_relay(struct world *world)
+{
+	duct_sender *senders[TARGETS];
+
+	for (int i = 0; i < TARGETS; i++) {
+		senders[i] = world->targets[i].tx;
+		if (world->state->full) {
+			message_fill(world, &world->out, 0);
+			CHECK_STATUS(duct_send(senders[i], &world->out), DUCT_OK);
+		}
+	}
+	CHECK_STATUS(duct_relay_new(&world->relay, senders, TARGETS, DUCT_BORROW_SENDER), DUCT_OK);
+}
+
 static void world_init(struct world *world, const struct state *state, bool with_allocator)
 {
 	memset(world, 0, sizeof *world);
@@ -128,16 +149,28 @@ static void world_init(struct world *world, const struct state *state, bool with
 	world->from = pair_of(world, 2, with_allocator);
 	world->to = pair_of(world, 0, with_allocator);
 	world->spare = pair_of(world, 2, with_allocator);
+	for (int i = 0; i < TARGETS; i++)
+		world->targets[i] = pair_of(world, 1, with_allocator);
 	make_pipe(world);
+	make_relay(world);
+	message_fill(world, &world->out, OUT_VALUE + 1);
+	for (int i = 0; i < TARGETS; i++)
+		world->statuses[i] = DUCT_UNSUPPORTED;
 }
 
 static void world_free(struct world *world)
 {
 	duct_pipe_free(world->new_pipe);
+	duct_relay_free(world->new_relay);
 	duct_pipe_free(world->pipe);
+	duct_relay_free(world->relay);
 	test_pair_free(&world->from);
 	test_pair_free(&world->to);
 	test_pair_free(&world->spare);
+	for (int i = 0; i < TARGETS; i++)
+		test_pair_free(&world->targets[i]);
+	if (!world->moved)
+		free(world->out.owned);
 	if (world->took)
 		free(world->taken.owned);
 }
@@ -145,7 +178,7 @@ static void world_free(struct world *world)
 struct snapshot {
 	duct_pipe_status state;
 	uint64_t forwarded;
-	size_t from_len, from_waiting, to_waiting, spare_senders, spare_receivers;
+	size_t from_len, from_waiting, to_waiting, spare_senders, spare_receivers, lens[TARGETS];
 };
 
 static struct snapshot world_snapshot(const struct world *world)
@@ -156,13 +189,17 @@ static struct snapshot world_snapshot(const struct world *world)
 		.from_waiting = duct_channel_waiting_receivers(world->from.channel),
 		.to_waiting = duct_channel_waiting_senders(world->to.channel),
 		.spare_senders = duct_channel_senders(world->spare.channel),
-		.spare_receivers = duct_channel_receivers(world->spare.channel) };
+		.spare_receivers = duct_channel_receivers(world->spare.channel),
+		.lens = { duct_channel_len(world->targets[0].channel), duct_channel_len(world->targets[1].channel) } };
 }
 
 static bool world_is_as_before(const struct world *world, const struct snapshot *one)
 {
 	const struct snapshot now = world_snapshot(world), *other = &now;
 
+	for (int i = 0; i < TARGETS; i++)
+		if (other->lens[i] != one->lens[i] + (world->statuses[i] == DUCT_OK))
+			return false;
 	return one->state == other->state && one->forwarded == other->forwarded && one->from_len == other->from_len &&
 	       one->from_waiting == other->from_waiting && one->to_waiting == other->to_waiting &&
 	       one->spare_senders == other->spare_senders && one->spare_receivers == other->spare_receivers;
@@ -189,6 +226,27 @@ static duct_status pipe_take(struct world *w)
 	return status;
 }
 
+static duct_status relay_new(struct world *w)
+{
+	duct_sender *senders[] = { w->spare.tx, w->to.tx };
+
+	return CALL(duct_relay_new)(&w->new_relay, senders, ARRAY_LEN(senders), DUCT_BORROW_SENDER);
+}
+
+/* Made again, it finds no room where it has sent. */
+static duct_status sent_by_relay(struct world *w, duct_status status)
+{
+	w->moved = status == DUCT_OK;
+	w->sent = true;
+	return status;
+}
+
+FORM(relay_send, sent_by_relay(w, CALL(duct_relay_send)(w->relay, &w->out, w->statuses)))
+FORM(relay_try_send, sent_by_relay(w, CALL(duct_relay_try_send)(w->relay, &w->out, w->statuses)))
+FORM(relay_send_until, sent_by_relay(w, CALL(duct_relay_send_until)(w->relay, &w->out, w->statuses, far(), NULL)))
+PLAIN(relay_close, duct_relay_close, w->relay)
+GIVE_BACK(relay_free, duct_relay_free, duct_relay, w->relay)
+
 static const struct form forms[] = {
 	A_FORM(pipe_new, FAILS, 0),
 	A_FORM(pipe_start, FAILS, 0),
@@ -199,6 +257,12 @@ static const struct form forms[] = {
 	A_FORM(pipe_wait, FAILS, WAITS),
 	A_FORM(pipe_take, NEVER, 0),
 	A_FORM(pipe_free, NEVER, 0),
+	A_FORM(relay_new, FAILS, 0),
+	A_FORM(relay_send, FAILS, WAITS),
+	A_FORM(relay_try_send, FAILS, 0),
+	A_FORM(relay_send_until, FAILS, WAITS),
+	A_FORM(relay_close, NEVER, 0),
+	A_FORM(relay_free, NEVER, 0),
 };
 
 /* ---- What is to be seen ------------------------------------------------------------------------------------------------ */
@@ -216,18 +280,19 @@ static bool applies(const struct form *form, const struct state *state, enum tok
 	return true;
 }
 
-/* Ends the pipe. */
+/* Ends the pipe, and what the relay waits for. */
 static void rescue_call(const struct world *world)
 {
 	duct_channel_close(world->from.channel, 9);
 	duct_channel_close(world->to.channel, 9);
+	for (int i = 0; i < TARGETS; i++)
+		duct_channel_close(world->targets[i].channel, 9);
 }
 
-/* A start lets go of the thread before. */
+/* A start lets go of the thread before; a relay that goes on has sent copies. */
 static bool may_free_memory(const struct place *place, const struct world *world)
 {
-	(void)world;
-	return place->state->doing == ENDED || place->state->doing == STOPPED_IN_HAND;
+	return place->state->doing == ENDED || place->state->doing == STOPPED_IN_HAND || world->sent;
 }
 
 /* The message in hand is still there, or none. */
@@ -242,10 +307,10 @@ static void check_unchanged(const struct place *place, struct world *world, cons
 {
 	long points;
 
-	EXPECT(world_is_as_before(world, before) && world->new_pipe == NULL);
+	EXPECT(world_is_as_before(world, before) && world->new_pipe == NULL && world->new_relay == NULL && !world->moved);
 	if (after == DRAIN)
 		EXPECT(hand_is_as_it_was(world));
-	else
+	else if (!world->sent)
 		EXPECT(make_call(place->form, world, 0, &points) == place->expected);
 }
 
@@ -256,7 +321,7 @@ static void check_hooks(const struct place *place, const struct world *world)
 	(void)world;
 }
 
-TEST(nomem, of_a_pipe_in_every_function_and_state_changes_nothing, 300)
+TEST(nomem, of_a_pipe_or_relay_in_every_function_and_state_changes_nothing, 300)
 {
 	check_forms(forms, ARRAY_LEN(forms), "a pipe");
 }

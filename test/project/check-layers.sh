@@ -19,7 +19,7 @@ layer() {
 	channel) echo 6 ;;
 	ends) echo 7 ;;
 	anycast | broadcast | transfer | select) echo 8 ;;
-	cache | pipe) echo 9 ;;
+	cache | pipe | relay) echo 9 ;;
 	latest) echo 10 ;;
 	*) echo none ;;
 	esac
