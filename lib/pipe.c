@@ -158,7 +158,7 @@ static duct_pipe_status after_target(duct_status status)
 	}
 }
 
-static void count(_Atomic uint64_t *counter, uint64_t more)
+static void add_to(_Atomic uint64_t *counter, uint64_t more)
 {
 	atomic_fetch_add_explicit(counter, more, memory_order_relaxed);
 }
@@ -174,7 +174,7 @@ static duct_pipe_status take_next(duct_pipe *pipe)
 	status = duct_recv_until(pipe->receiver, pipe->hand, DUCT_FOREVER, pipe->stop);
 	pipe->in_hand = status == DUCT_OK;
 	if (status == DUCT_LAGGED)
-		count(&pipe->lost, duct_receiver_lag(pipe->receiver));
+		add_to(&pipe->lost, duct_receiver_lag(pipe->receiver));
 	return after_source(status);
 }
 
@@ -187,7 +187,7 @@ static duct_pipe_status give(duct_pipe *pipe)
 		status = duct_send_until(pipe->sender, pipe->hand, DUCT_FOREVER, pipe->stop);
 	if (status == DUCT_OK) {
 		pipe->in_hand = false;
-		count(&pipe->forwarded, 1);
+		add_to(&pipe->forwarded, 1);
 	}
 	return after_target(status);
 }
@@ -315,6 +315,19 @@ static duct_pipe_status set_status(duct_pipe *pipe, duct_pipe_status status)
 	return before;
 }
 
+duct_pipe_status duct_pipe_state(const duct_pipe *pipe)
+{
+	duct_pipe *looked_at = (duct_pipe *)(uintptr_t)pipe;
+	duct_pipe_status status;
+
+	if (pipe == NULL)
+		return DUCT_PIPE_STOPPED;
+	mutex_lock(&looked_at->lock);
+	status = pipe->status;
+	mutex_unlock(&looked_at->lock);
+	return status;
+}
+
 /* It is said to run before there is a thread, which may come to its end before anything else can be said. */
 static duct_status launch(duct_pipe *pipe)
 {
@@ -334,20 +347,23 @@ static duct_status launch(duct_pipe *pipe)
 	return DUCT_NOMEM;
 }
 
-static duct_status start(duct_pipe *pipe)
+static bool is_freed(duct_pipe *pipe)
 {
-	bool freed, running;
+	bool freed;
 
 	mutex_lock(&pipe->lock);
 	freed = pipe->freed;
-	running = pipe->status == DUCT_PIPE_RUNNING;
 	mutex_unlock(&pipe->lock);
-	if (freed)
-		return DUCT_CLOSED;
-	if (running && !duct_cancel_raised(pipe->stop))
+	return freed;
+}
+
+/* Its own thread may have freed it until it is joined. */
+static duct_status start(duct_pipe *pipe)
+{
+	if (duct_pipe_state(pipe) == DUCT_PIPE_RUNNING && !duct_cancel_raised(pipe->stop))
 		return DUCT_OK;
 	join_thread(pipe);
-	return launch(pipe);
+	return is_freed(pipe) ? DUCT_CLOSED : launch(pipe);
 }
 
 duct_status duct_pipe_start(duct_pipe *pipe)
@@ -396,19 +412,6 @@ void duct_pipe_free(duct_pipe *pipe)
 
 /* ---- Looking at it --------------------------------------------------------------------------------------------- */
 
-duct_pipe_status duct_pipe_state(const duct_pipe *pipe)
-{
-	duct_pipe *looked_at = (duct_pipe *)(uintptr_t)pipe;
-	duct_pipe_status status;
-
-	if (pipe == NULL)
-		return DUCT_PIPE_STOPPED;
-	mutex_lock(&looked_at->lock);
-	status = pipe->status;
-	mutex_unlock(&looked_at->lock);
-	return status;
-}
-
 uint64_t duct_pipe_forwarded(const duct_pipe *pipe)
 {
 	return pipe != NULL ? load_relaxed(&pipe->forwarded) : 0;
@@ -454,10 +457,13 @@ duct_status duct_pipe_wait(duct_pipe *pipe, duct_time deadline, duct_cancel *can
 
 duct_status duct_pipe_take(duct_pipe *pipe, void *message)
 {
-	const size_t size = pipe != NULL ? pipe->size : 0;
+	size_t size;
 	bool took;
 
-	if (pipe == NULL || (message == NULL && size != 0))
+	if (pipe == NULL)
+		return DUCT_INVALID;
+	size = pipe->size;
+	if (message == NULL && size != 0)
 		return DUCT_INVALID;
 	mutex_lock(&pipe->lock);
 	took = pipe->status != DUCT_PIPE_RUNNING && pipe->in_hand;

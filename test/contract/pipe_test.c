@@ -167,6 +167,27 @@ TEST(pipe, forwards_messages_of_no_bytes, 5)
 	test_pair_free(&to);
 }
 
+/* So are those of one byte. */
+TEST(pipe, forwards_messages_of_one_byte, 5)
+{
+	struct test_pair from = test_pair_new(1, 2), to = test_pair_new(1, 0);
+	duct_pipe *pipe = pipe_of(from.rx, to.tx, DUCT_BORROW_RECEIVER | DUCT_BORROW_SENDER);
+	char message = 0;
+
+	CHECK_STATUS(duct_send(from.tx, "a"), DUCT_OK);
+	CHECK_STATUS(duct_send(from.tx, "b"), DUCT_OK);
+	CHECK_STATUS(duct_pipe_start(pipe), DUCT_OK);
+	CHECK_STATUS(duct_recv(to.rx, &message), DUCT_OK);
+	CHECK(message == 'a');
+	AWAIT(duct_channel_waiting_senders(to.channel) == 1);
+	duct_pipe_stop(pipe);
+	CHECK_STATUS(duct_pipe_take(pipe, &message), DUCT_OK);
+	CHECK(message == 'b');
+	duct_pipe_free(pipe);
+	test_pair_free(&from);
+	test_pair_free(&to);
+}
+
 /* A receiver that tells of its losses does not stop it; they are counted. */
 TEST(pipe, goes_on_after_a_lag, 5)
 {
@@ -297,7 +318,7 @@ static void count_drop(void *message, void *context)
 /* Freed with one in hand, it drops that as a message of the target's channel. */
 TEST(pipe, drops_what_is_in_hand_when_freed, 5)
 {
-	int from_drops = 0, to_drops = 0;
+	int from_drops = 0, to_drops = 0, cancellation;
 	struct test_pair from = test_pair_with(sizeof(int), 2, DUCT_OPTIONS(.drop = count_drop, .context = &from_drops));
 	struct test_pair to = test_pair_with(sizeof(int), 0, DUCT_OPTIONS(.drop = count_drop, .context = &to_drops));
 	duct_pipe *pipe = pipe_of(from.rx, to.tx, 0);
@@ -307,6 +328,7 @@ TEST(pipe, drops_what_is_in_hand_when_freed, 5)
 	AWAIT(duct_channel_waiting_senders(to.channel) == 1);
 	CHECK(to_drops == 0);
 	duct_pipe_free(pipe);
+	CHECK(pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, &cancellation) == 0 && cancellation == PTHREAD_CANCEL_ENABLE);
 	CHECK(from_drops == 0 && to_drops == 5);
 	from.rx = NULL;
 	to.tx = NULL;
@@ -674,7 +696,7 @@ TEST(pipe, owns_or_borrows_its_ends, 5)
 TEST(pipe, refuses_what_can_never_work, 5)
 {
 	struct test_pair one = test_pair_new(sizeof(int), 2), other = test_pair_new(sizeof(int), 2);
-	struct test_pair wide = test_pair_new(sizeof(int) + 1, 2);
+	struct test_pair wide = test_pair_new(sizeof(int) + 1, 2), empty = test_pair_new(0, 2);
 	duct_pipe *pipe = NULL;
 
 	CHECK_STATUS(duct_pipe_new(NULL, one.rx, other.tx, 0), DUCT_INVALID);
@@ -685,10 +707,13 @@ TEST(pipe, refuses_what_can_never_work, 5)
 	CHECK_STATUS(duct_pipe_new(&pipe, one.rx, one.tx, 0), DUCT_INVALID);
 	CHECK_STATUS(duct_pipe_new(&pipe, one.rx, other.tx, DUCT_STOP_AT_FAILURE), DUCT_INVALID);
 	CHECK_STATUS(duct_pipe_new(&pipe, one.rx, other.tx, 32), DUCT_INVALID);
+	CHECK_STATUS(duct_pipe_new(&pipe, NULL, empty.tx, 0), DUCT_INVALID);
+	CHECK_STATUS(duct_pipe_new(&pipe, empty.rx, NULL, 0), DUCT_INVALID);
 	CHECK(pipe == NULL && sends(one.tx, 1, 1) && reads(one.rx, 1, 1) && sends(other.tx, 2, 2) && reads(other.rx, 2, 2));
 	test_pair_free(&one);
 	test_pair_free(&other);
 	test_pair_free(&wide);
+	test_pair_free(&empty);
 }
 
 /* No pipe is a pipe that does not run. */
@@ -776,6 +801,33 @@ TEST(pipe, is_stopped_in_its_own_thread, 5)
 	AWAIT(duct_pipe_forwarded(hooked.pipe) == 5);
 	CHECK(duct_pipe_state(hooked.pipe) == DUCT_PIPE_RUNNING);
 	hooked_end();
+}
+
+static void *use_stopped_pipe(void *argument)
+{
+	for (int again = 0; again < 2; again++) {
+		CHECK_STATUS(duct_pipe_wait(argument, 0, NULL), DUCT_OK);
+		CHECK_STATUS(duct_pipe_start(argument), DUCT_OK);
+		CHECK_STATUS(duct_pipe_wait(argument, 0, NULL), DUCT_TIMEDOUT);
+		duct_pipe_stop(argument);
+		CHECK(duct_pipe_state(argument) == DUCT_PIPE_STOPPED);
+	}
+	duct_pipe_free(argument);
+	return NULL;
+}
+
+/* A thread that has the id of the one that is gone is another one. */
+TEST(pipe, is_used_by_who_has_the_id_of_its_old_thread, 5)
+{
+	for (int again = 0; again < 5; again++) {
+		struct line line = line_with(5, 5, 0);
+
+		start_idle(line.pipe, line.from.channel);
+		duct_pipe_stop(line.pipe);
+		test_join(test_start(use_stopped_pipe, line.pipe));
+		line.pipe = NULL;
+		line_free(&line);
+	}
 }
 
 static void free_own_pipe(void)
@@ -901,6 +953,29 @@ TEST(pipe, is_not_started_after_its_free, 5)
 	await_asleep(&starter_id);
 	atomic_store(&hooked.let_go, true);
 	test_join(stopper);
+	test_join(starter);
+	CHECK_STATUS(start_status, DUCT_CLOSED);
+	CHECK(duct_channel_receivers(hooked.source) == 0 && duct_channel_senders(hooked.target) == 0);
+	hooked.pipe = NULL;
+	hooked_end();
+}
+
+static void stop_and_free(void)
+{
+	duct_pipe_stop(hooked.pipe);
+	free_when_stopped();
+}
+
+/* Nor is it by a start that began before it was freed. */
+TEST(pipe, is_not_started_after_a_free_of_its_own, 5)
+{
+	pthread_t starter;
+
+	hooked_begin(stop_and_free);
+	AWAIT(atomic_load(&hooked.stopping));
+	starter = test_start(start_freed, NULL);
+	await_asleep(&starter_id);
+	atomic_store(&hooked.let_go, true);
 	test_join(starter);
 	CHECK_STATUS(start_status, DUCT_CLOSED);
 	CHECK(duct_channel_receivers(hooked.source) == 0 && duct_channel_senders(hooked.target) == 0);

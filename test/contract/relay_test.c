@@ -146,6 +146,15 @@ static void *relay_seven(void *argument)
 	return NULL;
 }
 
+/* The plain send waits for ever. */
+static void *relay_seven_plainly(void *argument)
+{
+	struct relaying *relaying = argument;
+
+	relaying->result = duct_relay_send(relaying->relay, &(int){ 7 }, relaying->statuses);
+	return NULL;
+}
+
 static struct relaying relaying_by(duct_relay *relay, duct_cancel *cancel)
 {
 	return (struct relaying){ relay, DUCT_FOREVER, cancel, NO_STATUSES, DUCT_UNSUPPORTED };
@@ -154,19 +163,21 @@ static struct relaying relaying_by(duct_relay *relay, duct_cancel *cancel)
 /* It waits at a full target, when those before it have the message, and those behind do not. */
 TEST(relay, waits_at_each_target, 5)
 {
-	struct tee tee = tee_with(5, 1, 5, 0);
-	struct relaying relaying = relaying_by(tee.relay, NULL);
-	pthread_t thread;
+	for (int plain = 0; plain < 2; plain++) {
+		struct tee tee = tee_with(5, 1, 5, 0);
+		struct relaying relaying = relaying_by(tee.relay, NULL);
+		pthread_t thread;
 
-	CHECK(sends(tee.to[1].tx, 6, 6));
-	thread = test_start(relay_seven, &relaying);
-	AWAIT(duct_channel_waiting_senders(tee.to[1].channel) == 1);
-	CHECK(reads(tee.to[0].rx, 7, 7) && then(tee.to[2].rx, DUCT_EMPTY));
-	CHECK(reads(tee.to[1].rx, 6, 7));
-	test_join(thread);
-	CHECK_STATUS(relaying.result, DUCT_OK);
-	CHECK(statuses_are(relaying.statuses, DUCT_OK, DUCT_OK, DUCT_OK) && reads(tee.to[2].rx, 7, 7));
-	tee_free(&tee);
+		CHECK(sends(tee.to[1].tx, 6, 6));
+		thread = test_start(plain ? relay_seven_plainly : relay_seven, &relaying);
+		AWAIT(duct_channel_waiting_senders(tee.to[1].channel) == 1);
+		CHECK(reads(tee.to[0].rx, 7, 7) && then(tee.to[2].rx, DUCT_EMPTY));
+		CHECK(reads(tee.to[1].rx, 6, 7));
+		test_join(thread);
+		CHECK_STATUS(relaying.result, DUCT_OK);
+		CHECK(statuses_are(relaying.statuses, DUCT_OK, DUCT_OK, DUCT_OK) && reads(tee.to[2].rx, 7, 7));
+		tee_free(&tee);
+	}
 }
 
 /* One deadline is for all: what is ready gets the message after it too. */
@@ -354,6 +365,9 @@ TEST(relay, copies_bytes_where_there_is_no_hook, 5)
 	duct_receiver_close(pairs[0].rx);
 	CHECK_STATUS(duct_relay_send(relay, &(int){ 1 }, NULL), DUCT_NO_RECEIVERS);
 	CHECK(drops == 0 && reads(pairs[1].rx, 1, 1));
+	duct_receiver_close(pairs[1].rx);
+	CHECK_STATUS(duct_relay_send(relay, &(int){ 1 }, NULL), DUCT_NO_RECEIVERS);
+	CHECK(drops == 0);
 	duct_relay_free(relay);
 	for (int i = 0; i < 2; i++)
 		test_pair_free(&pairs[i]);
@@ -580,13 +594,11 @@ TEST(relay, refuses_what_can_never_work, 5)
 {
 	struct test_pair one = test_pair_new(sizeof(int), 2), wide = test_pair_new(sizeof(int) + 1, 2);
 	duct_sender *other, *sizes[] = { one.tx, wide.tx }, *none[] = { one.tx, NULL }, *first[] = { NULL, one.tx };
-	duct_sender *twice[] = { one.tx, wide.tx, one.tx }, *same[2] = { one.tx, NULL };
+	duct_sender *twice[] = { one.tx, wide.tx, one.tx }, *same[] = { one.tx, NULL, NULL };
 	duct_relay *relay = NULL;
 
-	twice[1] = NULL;
 	CHECK_STATUS(duct_sender_clone(one.tx, &other), DUCT_OK);
-	twice[1] = other;
-	same[1] = other;
+	twice[1] = same[1] = same[2] = other;
 	CHECK_STATUS(duct_relay_new(NULL, &one.tx, 1, 0), DUCT_INVALID);
 	CHECK_STATUS(duct_relay_new(&relay, NULL, 1, 0), DUCT_INVALID);
 	CHECK_STATUS(duct_relay_new(&relay, &one.tx, 0, 0), DUCT_INVALID);
@@ -595,6 +607,7 @@ TEST(relay, refuses_what_can_never_work, 5)
 	CHECK_STATUS(duct_relay_new(&relay, first, 2, 0), DUCT_INVALID);
 	CHECK_STATUS(duct_relay_new(&relay, sizes, 2, 0), DUCT_INVALID);
 	CHECK_STATUS(duct_relay_new(&relay, twice, 3, 0), DUCT_INVALID);
+	CHECK_STATUS(duct_relay_new(&relay, same, 3, 0), DUCT_INVALID);
 	CHECK_STATUS(duct_relay_new(&relay, &one.tx, 1, DUCT_BORROW_RECEIVER), DUCT_INVALID);
 	CHECK_STATUS(duct_relay_new(&relay, &one.tx, 1, DUCT_CLOSE_CHANNEL), DUCT_INVALID);
 	CHECK_STATUS(duct_relay_new(&relay, &one.tx, 1, 32), DUCT_INVALID);

@@ -436,3 +436,103 @@ TEST(nomem_pipe, that_cannot_wait_ends, 5)
 	duct_channel_free(target);
 	test_pair_free(&from);
 }
+
+static int copy_bytes(void *to, const void *from, void *context)
+{
+	(void)context;
+	memcpy(to, from, sizeof(int));
+	return 0;
+}
+
+/* A relay needs no memory for the copies of a small message. */
+TEST(nomem_relay, of_small_messages_needs_none, 5)
+{
+	struct test_pair pairs[3];
+	duct_sender *senders[3];
+	duct_relay *relay;
+
+	for (size_t i = 0; i < ARRAY_LEN(pairs); i++) {
+		pairs[i] = test_pair_with(sizeof(int), 1, DUCT_OPTIONS(.copy = copy_bytes));
+		senders[i] = pairs[i].tx;
+	}
+	CHECK_STATUS(duct_relay_new(&relay, senders, ARRAY_LEN(senders), DUCT_BORROW_SENDER), DUCT_OK);
+	fault_begin(1);
+	CHECK_STATUS(duct_relay_send(relay, &(int){ 1 }, NULL), DUCT_OK);
+	CHECK(fault_end() == 0);
+	duct_relay_free(relay);
+	for (size_t i = 0; i < ARRAY_LEN(pairs); i++)
+		test_pair_free(&pairs[i]);
+}
+
+/* ---- The last one out -------------------------------------------------------------------------------------------------- */
+
+static struct {
+	duct_pipe *pipe;
+	atomic_bool entered, let_go;
+	atomic_int hold;
+} last;
+
+static void free_in_hook(void *message, void *context)
+{
+	duct_pipe *pipe = last.pipe;
+
+	(void)message;
+	(void)context;
+	if (atomic_exchange(&last.entered, true))
+		return;
+	AWAIT(atomic_load(&last.let_go));
+	duct_pipe_free(pipe);
+}
+
+/* Held after it has found that there is nothing to start. */
+static void *start_and_stay(void *argument)
+{
+	fault_hold_unlock(&last.hold, 3);
+	CHECK_STATUS(duct_pipe_start(last.pipe), DUCT_OK);
+	return argument;
+}
+
+static void *await_its_end(void *argument)
+{
+	CHECK_STATUS(duct_pipe_wait(argument, DUCT_FOREVER, NULL), DUCT_OK);
+	return NULL;
+}
+
+/* A pipe that its own thread frees while another is in a call on it goes with that call, and its thread is joined. */
+TEST(held_pipe, goes_with_the_last_call, 5)
+{
+	const struct fault_live before = fault_live();
+	struct test_pair from = test_pair_new(sizeof(int), 5);
+	struct fault_live after;
+	pthread_t starter, waiter;
+	duct_channel *target;
+	duct_receiver *rx;
+	duct_sender *tx;
+	long conditions;
+
+	CHECK_STATUS(duct_broadcast_new(&target, sizeof(int), DUCT_OPTIONS(.drop = free_in_hook)), DUCT_OK);
+	CHECK_STATUS(duct_sender_new(target, &tx), DUCT_OK);
+	CHECK_STATUS(duct_subscribe(target, &rx, DUCT_SUBSCRIPTION(.capacity = 1)), DUCT_OK);
+	CHECK_STATUS(duct_pipe_new(&last.pipe, from.rx, tx, 0), DUCT_OK);
+	for (int message = 0; message < 2; message++)
+		CHECK_STATUS(duct_send(from.tx, &message), DUCT_OK);
+	CHECK_STATUS(duct_pipe_start(last.pipe), DUCT_OK);
+	AWAIT(atomic_load(&last.entered));
+	starter = test_start(start_and_stay, NULL);
+	AWAIT(atomic_load(&last.hold) == HOLD_HELD);
+	conditions = fault_conditions_made();
+	waiter = test_start(await_its_end, last.pipe);
+	AWAIT(fault_conditions_made() > conditions);
+	atomic_store(&last.let_go, true);
+	test_join(waiter);
+	CHECK(duct_channel_senders(target) == 1);
+	atomic_store(&last.hold, HOLD_LET_GO);
+	test_join(starter);
+	AWAIT(duct_channel_senders(target) == 0);
+	duct_receiver_free(rx);
+	duct_channel_free(target);
+	from.rx = NULL;
+	test_pair_free(&from);
+	after = fault_live();
+	AWAIT(fault_live_same(&before, &after) || (after = fault_live(), false));
+}
