@@ -228,6 +228,7 @@ check-stress: $(STRESS:%=$(BUILD)/fork/stress/%)
 	$(BUILD)/fork/stress/stress_history 60000
 	$(BUILD)/fork/stress/stress_broadcast 20000
 	$(BUILD)/fork/stress/stress_combine 5000
+	$(BUILD)/fork/stress/stress_pipe 5000
 	$(BUILD)/fork/stress/stress_idle 1
 
 check-man: $(STATIC)
@@ -263,11 +264,12 @@ PLAIN_LAYOUT := $(shell [ "$$(cat /proc/sys/vm/mmap_rnd_bits 2>/dev/null || echo
 check-sanitize: check-tsan check-asan check-msan check-helgrind
 
 check-tsan: $(BUILD)/tsan/tests $(BUILD)/tsan/stress/stress_mix $(BUILD)/tsan/stress/stress_broadcast \
-	$(BUILD)/tsan/stress/stress_combine
+	$(BUILD)/tsan/stress/stress_combine $(BUILD)/tsan/stress/stress_pipe
 	TEST_TIME_SCALE=10 TSAN_OPTIONS=halt_on_error=1 $(PLAIN_LAYOUT) $(BUILD)/tsan/tests
 	$(PLAIN_LAYOUT) $(BUILD)/tsan/stress/stress_mix 5000
 	$(PLAIN_LAYOUT) $(BUILD)/tsan/stress/stress_broadcast 20000
 	$(PLAIN_LAYOUT) $(BUILD)/tsan/stress/stress_combine 20000
+	$(PLAIN_LAYOUT) $(BUILD)/tsan/stress/stress_pipe 20000
 
 check-asan: $(BUILD)/asan/tests $(BUILD)/asan/stress/stress_mix $(BUILD)/asan/stress/stress_broadcast \
 	$(BUILD)/asan/stress/stress_combine
@@ -307,7 +309,7 @@ check-all:
 
 check-all-build: all examples $(BUILD)/criterion/tests $(BUILD)/fork/tests $(BUILD)/fork/faults $(STRESS:%=$(BUILD)/fork/stress/%) \
 	$(BUILD)/onelock/tests $(BUILD)/tsan/tests $(BUILD)/tsan/stress/stress_mix $(BUILD)/tsan/stress/stress_history \
-	$(BUILD)/tsan/stress/stress_broadcast $(BUILD)/asan/stress/stress_broadcast \
+	$(BUILD)/tsan/stress/stress_broadcast $(BUILD)/asan/stress/stress_broadcast $(BUILD)/tsan/stress/stress_pipe \
 	$(BUILD)/tsan/stress/stress_combine $(BUILD)/asan/stress/stress_combine \
 	$(BUILD)/asan/tests $(BUILD)/asan/faults $(BUILD)/asan/stress/stress_mix $(MSAN_PROGRAMS) $(EXPLORER) $(SPINNER) $(INSTRUCTION_PATHS)
 
@@ -328,6 +330,7 @@ check-threads: $(BUILD)/fork/tests $(STRESS:%=$(BUILD)/fork/stress/%) $(BUILD)/t
 	$(BUILD)/fork/stress/stress_mix 20000
 	$(BUILD)/fork/stress/stress_broadcast 1000000
 	$(BUILD)/fork/stress/stress_combine 333334
+	$(BUILD)/fork/stress/stress_pipe 150000
 	$(BUILD)/fork/stress/stress_idle 2
 	TSAN_RUN='$(PLAIN_LAYOUT)' CC='$(CC)' test/stress/check-threads.sh $(BUILD)
 

@@ -113,7 +113,7 @@ DUCT_API int64_t duct_remaining_ns(duct_time deadline);
 /*
  * Handles are counted like file descriptors: free gives one back, and the object behind goes with the last.  A clone of a
  * channel or of a token is one more handle of the same object; a clone of a sender or receiver is another end of the same
- * channel.  Free never blocks; it may run the drop hook.  Freeing NULL does nothing.
+ * channel.  Free never blocks, unless it is that of a pipe; it may run the drop hook.  Freeing NULL does nothing.
  */
 typedef struct duct_channel duct_channel;
 typedef struct duct_sender duct_sender;
@@ -125,7 +125,8 @@ typedef struct duct_cancel duct_cancel;
  * 1 KiB.  A broadcast channel also takes it for what it keeps for later receivers, with a drop or copy hook at each send, and
  * for what it copies to them; and, if it has hooks, where a send needs more than 1 KiB for copies of its message or for
  * messages that are lost.  A peekable is one end more.  Cells, caches and peekables also take it for each message that they
- * take in from the receiver, and caches where a pop has to copy; the rest of what they need comes from malloc.
+ * take in from the receiver, and caches where a pop has to copy, and a relay for copies of more than 1 KiB; the rest of what
+ * they need comes from malloc.
  *
  * allocate returns memory for any type, or NULL, as malloc does; release gets what allocate returned, never NULL.  Both may
  * be called by any thread, never with a lock of the library held.
@@ -178,8 +179,8 @@ typedef struct duct_options {
 
 	/* Makes a copy of a message.  A send to a broadcast needs one for each that gets the message but the first: receivers,
 	 * peekables, and what is kept for later receivers; a new receiver or peekable needs one of each message that it begins
-	 * with; and so does each message that a cell, cache or peekable gives out, of an anycast channel too, which else never
-	 * calls it.  Nonzero: failed, and nothing was made.  NULL: the bytes are copied. */
+	 * with; and so does each message that a cell, cache or peekable gives out, and each target of a relay but one, of an
+	 * anycast channel too, which else never calls it.  Nonzero: failed, and nothing was made.  NULL: the bytes are copied. */
 	int (*copy)(void *to, const void *from, void *context);
 
 	/* Is told when a sender has to wait because the channel is full, and when it goes on, having sent or not: at most one
@@ -1265,6 +1266,121 @@ DUCT_API void duct_reader_close(duct_reader *reader);
 /* Close it, DUCT_KEEP_ALIVE or not, and give the end back, while calls on it are blocked, too. */
 DUCT_API void duct_writer_free(duct_writer *writer);
 DUCT_API void duct_reader_free(duct_reader *reader);
+/* ---- Pipes and relays ------------------------------------------------------------------------------------------ */
+
+/* Flags of a pipe, and of a relay. */
+enum {
+	DUCT_BORROW_RECEIVER = 1, /* pipe: the receiver stays the caller's */
+	DUCT_BORROW_SENDER = 2,   /* both: the sender, or all of them, stay the caller's */
+	DUCT_CLOSE_CHANNEL = 4,   /* pipe: when the source has ended, closes the target's channel, with the reason of the source's */
+	DUCT_CLOSE_SENDER = 8,    /* pipe: when the source has ended, closes the sender only */
+	DUCT_STOP_AT_FAILURE = 16 /* relay: does not send to the targets behind one that failed */
+};
+
+/*
+ * A pipe: forwards what a receiver (the source) receives to a sender (the target), in a thread of its own, which is the only
+ * thread that the library ever starts.  It takes a message when the target has room, and sends it.  Where the room has gone
+ * meanwhile, and always at a target of capacity 0, it has the message in hand: a stop or the target's end leaves it there, and
+ * it is the first that goes out after the next start.  So a pipe loses nothing, and adds at most one place to its channels.
+ *
+ * duct_pipe_new takes both ends over, and duct_pipe_free frees them; nobody else may use them, but to ask for their state.
+ * Those that are borrowed may be used and closed meanwhile, but not freed before the pipe.
+ *
+ * Returns DUCT_OK, DUCT_INVALID (a NULL, sizes that differ, both ends of one channel, unknown flags) or DUCT_NOMEM: then both
+ * ends are still the caller's.  The pipe does not run yet.
+ */
+typedef struct duct_pipe duct_pipe;
+
+DUCT_API DUCT_MUST_CHECK duct_status duct_pipe_new(duct_pipe **pipe, duct_receiver *receiver, duct_sender *sender,
+    unsigned flags);
+
+/*
+ * Starts it, also again after it was stopped or ended by itself; nothing is to be done where it runs.  Its thread has all
+ * signals blocked but those of its own faults, and runs the hooks.
+ *
+ * Returns DUCT_OK; DUCT_INVALID (pipe is NULL); DUCT_NOMEM, also if there cannot be a thread: nothing has changed; DUCT_CLOSED:
+ * it was freed meanwhile; DUCT_CANCELED: called by a hook in the pipe's own thread, which was asked to stop.
+ */
+DUCT_API DUCT_MUST_CHECK duct_status duct_pipe_start(duct_pipe *pipe);
+
+/*
+ * Stops it at once wherever it waits, and returns when its thread is gone: it may have to wait until a hook in that thread
+ * returns, as may a start that meets a stop.  Called by a hook in the pipe's own thread it does not wait: the thread ends soon
+ * after the hook.
+ */
+DUCT_API void duct_pipe_stop(duct_pipe *pipe);
+
+/* Why a pipe does not run. */
+typedef enum duct_pipe_status {
+	DUCT_PIPE_STOPPED = 0,    /* not started yet, or stopped */
+	DUCT_PIPE_RUNNING,        /* it does */
+	DUCT_PIPE_SOURCE_ENDED,   /* closed and drained, or no receiver any more: all of it was forwarded */
+	DUCT_PIPE_TARGET_CLOSED,
+	DUCT_PIPE_NO_RECEIVERS,   /* at the target */
+	DUCT_PIPE_NOMEM           /* a wait could not be set up, or a send came to DUCT_NOMEM */
+} duct_pipe_status;
+
+/* Stopped for NULL.  A pipe finds out that its target has ended when it is about to take the next message. */
+DUCT_API duct_pipe_status duct_pipe_state(const duct_pipe *pipe);
+
+/* Messages forwarded; messages that the receiver told to have lost (tell_lag), which a pipe goes on after.  0 for NULL. */
+DUCT_API uint64_t duct_pipe_forwarded(const duct_pipe *pipe);
+DUCT_API uint64_t duct_pipe_lost(const duct_pipe *pipe);
+
+/*
+ * Waits until it does not run: DUCT_OK, also if it is freed meanwhile.  DUCT_TIMEDOUT, DUCT_CANCELED, DUCT_NOMEM as of
+ * duct_recv_until; DUCT_INVALID (pipe is NULL, a negative deadline, called in the pipe's own thread).
+ */
+DUCT_API DUCT_MUST_CHECK duct_status duct_pipe_wait(duct_pipe *pipe, duct_time deadline, duct_cancel *cancel);
+
+/*
+ * Takes out the message in hand, which is the caller's then.  DUCT_EMPTY: there is none, or the pipe runs; DUCT_INVALID (a NULL
+ * other than a message of size 0).
+ */
+DUCT_API DUCT_MUST_CHECK duct_status duct_pipe_take(duct_pipe *pipe, void *message);
+
+/*
+ * Stops it and frees it, with the ends that it took over.  A message in hand goes through the drop hook of the target's
+ * channel.  In the pipe's own thread it returns at once, and the thread frees it when it ends.
+ */
+DUCT_API void duct_pipe_free(duct_pipe *pipe);
+
+/*
+ * A relay: sends each message to several senders (the targets), one after the other in their order, and tells of each what it
+ * came to.
+ *
+ * duct_relay_new takes the senders over, and duct_relay_free frees them.  Those that are borrowed may be used, closed and freed
+ * meanwhile: the relay then finds them closed.  All their channels must carry messages of one type; the first one's hooks
+ * copy and drop for all.  Returns DUCT_OK, DUCT_INVALID (a NULL, no sender, the same one twice, sizes that differ, unknown
+ * flags, a count that overflows) or DUCT_NOMEM: then the senders are still the caller's.
+ */
+typedef struct duct_relay duct_relay;
+
+DUCT_API DUCT_MUST_CHECK duct_status duct_relay_new(duct_relay **relay, duct_sender *const *senders, size_t count,
+    unsigned flags);
+
+/*
+ * Sends to each target in turn, whatever those before it came to; with DUCT_STOP_AT_FAILURE those behind one that failed are
+ * not tried, and their status is DUCT_CANCELED.  A target is what waits: those behind it get the message later.  The deadline
+ * is one for all, and targets that are ready get the message after it too.
+ *
+ * statuses, unless it is NULL, is an array of one status for each target, written whatever the result, but for DUCT_INVALID:
+ * that of duct_send_until, or of duct_try_send, to this target.  The result is DUCT_OK if all of them have the message, which has
+ * moved then; else the first status that is not DUCT_OK: the message is still the caller's, and each target with DUCT_OK has a copy
+ * of it, made by the copy hook, or of its bytes where there is none.  Where there is a copy hook a target may also come to
+ * DUCT_NOMEM because a copy, or memory for one over 1 KiB, could not be had.
+ */
+DUCT_API DUCT_MUST_CHECK duct_status duct_relay_send(duct_relay *relay, const void *message, duct_status *statuses);
+DUCT_API DUCT_MUST_CHECK duct_status duct_relay_try_send(duct_relay *relay, const void *message, duct_status *statuses);
+DUCT_API DUCT_MUST_CHECK duct_status duct_relay_send_until(duct_relay *relay, const void *message, duct_status *statuses,
+    duct_time deadline, duct_cancel *cancel);
+
+/*
+ * Closes all its senders; those that are borrowed stay open, but no send of the relay goes to them any more, and one that is
+ * blocked in one of them stays so.  The free does that too; sends that are under way then go on to their end.
+ */
+DUCT_API void duct_relay_close(duct_relay *relay);
+DUCT_API void duct_relay_free(duct_relay *relay);
 
 /* ---- Handles that free themselves ------------------------------------------------------------------------------ */
 
@@ -1285,6 +1401,8 @@ DUCT_API void duct_reader_free(duct_reader *reader);
 #define DUCT_AUTO_PARTY __attribute__((cleanup(duct_auto_party_free_)))
 #define DUCT_AUTO_WRITER __attribute__((cleanup(duct_auto_writer_free_)))
 #define DUCT_AUTO_READER __attribute__((cleanup(duct_auto_reader_free_)))
+#define DUCT_AUTO_PIPE __attribute__((cleanup(duct_auto_pipe_free_)))
+#define DUCT_AUTO_RELAY __attribute__((cleanup(duct_auto_relay_free_)))
 
 DUCT_UNUSED static inline void duct_auto_channel_free_(duct_channel **channel)
 {
@@ -1349,6 +1467,16 @@ DUCT_UNUSED static inline void duct_auto_writer_free_(duct_writer **writer)
 DUCT_UNUSED static inline void duct_auto_reader_free_(duct_reader **reader)
 {
 	duct_reader_free(*reader);
+}
+
+DUCT_UNUSED static inline void duct_auto_pipe_free_(duct_pipe **pipe)
+{
+	duct_pipe_free(*pipe);
+}
+
+DUCT_UNUSED static inline void duct_auto_relay_free_(duct_relay **relay)
+{
+	duct_relay_free(*relay);
 }
 #endif
 

@@ -10,8 +10,10 @@
 #ifndef DUCT_SYNC_H
 #define DUCT_SYNC_H
 
+#include <errno.h>
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 
@@ -95,6 +97,36 @@ static inline int cancellation_hold(void)
 static inline void cancellation_resume(int state)
 {
 	pthread_setcancelstate(state, &state);
+}
+
+/*
+ * Starts a thread that gets no signal but those of its own faults, for which the program may have handlers; false if there
+ * cannot be one.  Its stack is of the usual size: hooks run on it.
+ */
+static inline bool thread_start(pthread_t *thread, void *(*run)(void *), void *argument)
+{
+	static const int faults[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL };
+	const int error = errno;
+	sigset_t blocked, before;
+	bool started;
+
+	sigfillset(&blocked);
+	for (unsigned i = 0; i < sizeof faults / sizeof faults[0]; i++)
+		sigdelset(&blocked, faults[i]);
+	pthread_sigmask(SIG_SETMASK, &blocked, &before);
+	started = pthread_create(thread, NULL, run, argument) == 0;
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	errno = error;
+	return started;
+}
+
+/* Waits until it is gone. */
+static inline void thread_join(pthread_t thread)
+{
+	const int cancellation = cancellation_hold(); /* which would act in the middle of this wait */
+
+	pthread_join(thread, NULL);
+	cancellation_resume(cancellation);
 }
 
 #endif

@@ -55,6 +55,7 @@ stress_all()
 		run threads "$stress/stress_history" 100000 all all 600 "$seed" || return 0
 		run threads "$stress/stress_broadcast" 100000 600 "$seed" || return 0
 		run threads "$stress/stress_combine" 100000 600 "$seed" || return 0
+		run threads "$stress/stress_pipe" 50000 600 || return 0
 		echo 1 >>"$work/rounds"
 		seed=$((seed + 1))
 	done

@@ -116,6 +116,7 @@ int __real_pthread_cond_destroy(pthread_cond_t *condition);
 int __real_pthread_condattr_init(pthread_condattr_t *attribute);
 int __real_pthread_condattr_destroy(pthread_condattr_t *attribute);
 int __real_pthread_condattr_setclock(pthread_condattr_t *attribute, clockid_t clock);
+int __real_pthread_create(pthread_t *thread, const pthread_attr_t *attribute, void *(*run)(void *), void *argument);
 int __real_pthread_mutex_lock(pthread_mutex_t *mutex);
 int __real_pthread_mutex_unlock(pthread_mutex_t *mutex);
 int __real_sched_yield(void) __attribute__((weak)); /* linked without this one, no thread is held */
@@ -131,6 +132,7 @@ int __wrap_pthread_cond_destroy(pthread_cond_t *condition);
 int __wrap_pthread_condattr_init(pthread_condattr_t *attribute);
 int __wrap_pthread_condattr_destroy(pthread_condattr_t *attribute);
 int __wrap_pthread_condattr_setclock(pthread_condattr_t *attribute, clockid_t clock);
+int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attribute, void *(*run)(void *), void *argument);
 int __wrap_pthread_mutex_lock(pthread_mutex_t *mutex);
 int __wrap_pthread_mutex_unlock(pthread_mutex_t *mutex);
 int __wrap_sched_yield(void);
@@ -243,6 +245,11 @@ int __wrap_pthread_condattr_destroy(pthread_condattr_t *attribute)
 int __wrap_pthread_condattr_setclock(pthread_condattr_t *attribute, clockid_t clock)
 {
 	return fails() ? EINVAL : __real_pthread_condattr_setclock(attribute, clock);
+}
+
+int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attribute, void *(*run)(void *), void *argument)
+{
+	return fails() ? EAGAIN : __real_pthread_create(thread, attribute, run, argument);
 }
 
 int __wrap_sched_yield(void)
