@@ -235,17 +235,10 @@ static void *run(void *argument)
 
 /* ---- Making it ------------------------------------------------------------------------------------------------- */
 
-/* The one place that asks: a receiver may come to be no channel's end. */
-static size_t message_size_of(const duct_receiver *receiver)
-{
-	return duct_channel_message_size(duct_receiver_channel(receiver));
-}
-
 static bool may_be_joined(const duct_receiver *receiver, const duct_sender *sender)
 {
-	const duct_channel *target = duct_sender_channel(sender);
-
-	return target != duct_receiver_channel(receiver) && duct_channel_message_size(target) == message_size_of(receiver);
+	return duct_sender_channel(sender) != duct_receiver_channel(receiver) &&
+	       sender->end.queue->ring.size == receiver->end.queue->ring.size;
 }
 
 /* At capacity 0 nobody has room for what is not offered yet. */
@@ -272,7 +265,7 @@ duct_status duct_pipe_new(duct_pipe **pipe, duct_receiver *receiver, duct_sender
 	if (pipe == NULL || receiver == NULL || sender == NULL || (flags & ~(unsigned)PIPE_FLAGS) != 0 ||
 	    !may_be_joined(receiver, sender))
 		return DUCT_INVALID;
-	size = message_size_of(receiver);
+	size = receiver->end.queue->ring.size;
 	made = size <= SIZE_MAX - sizeof *made ? memory_new(NULL, sizeof *made + size) : NULL;
 	if (made == NULL)
 		return DUCT_NOMEM;

@@ -128,6 +128,40 @@ static void *send_a_thousand(void *argument)
 	return NULL;
 }
 
+static bool is_odd(const void *message, void *context)
+{
+	(void)context;
+	return *(const int *)message % 2 != 0;
+}
+
+/* What no channel's receiver gives goes through as well; what a filter leaves out is not in the pipe's way. */
+TEST(pipe, forwards_from_a_merge_of_filters, 10)
+{
+	struct test_pair from[2] = { test_pair_new(sizeof(int), 4), test_pair_new(sizeof(int), 4) };
+	struct test_pair to = test_pair_new(sizeof(int), 1);
+	duct_receiver *filters[2], *merged;
+	duct_pipe *pipe;
+
+	for (int i = 0; i < 2; i++)
+		CHECK_STATUS(duct_filter_new(&filters[i], from[i].rx, is_odd, NULL, NULL), DUCT_OK);
+	CHECK_STATUS(duct_merge_new(&merged, filters, 2, NULL), DUCT_OK);
+	pipe = pipe_of(merged, to.tx, DUCT_BORROW_SENDER);
+	CHECK_STATUS(duct_pipe_start(pipe), DUCT_OK);
+	for (int message = 0; message < 100; message++) {
+		CHECK_STATUS(duct_send(from[message / 2 % 2].tx, &message), DUCT_OK);
+		if (message % 2 != 0)
+			CHECK(next_is(to.rx, message));
+	}
+	for (int i = 0; i < 2; i++) {
+		from[i].rx = NULL;
+		test_pair_free(&from[i]);
+	}
+	CHECK(ends_with(pipe, DUCT_PIPE_SOURCE_ENDED));
+	CHECK(duct_pipe_forwarded(pipe) == 50);
+	duct_pipe_free(pipe);
+	test_pair_free(&to);
+}
+
 /* From and to channels of all capacities all comes through, in order. */
 TEST(pipe, keeps_the_order, 20)
 {

@@ -33,7 +33,7 @@ static void pump_actor(struct source *source)
 	}
 }
 
-static duct_time actor_due_locked(const struct source *source)
+static duct_time actor_due_locked(struct source *source)
 {
 	(void)source;
 	return actor.due;
