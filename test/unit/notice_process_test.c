@@ -282,3 +282,38 @@ TEST(notice_crowd, beyond_the_queue_hides_no_directory, 60)
 	TOLD(&grove, "~d/e/f +c/g +b/g");
 	grove_end(&grove);
 }
+
+/* More than is read in a turn, and a look at all of it in between: what the look found is no news when tidings tell of it. */
+TEST(notice_crowd, that_was_looked_at_is_not_told_again, 60)
+{
+	enum { NAMES = 6000 };
+	struct grove grove;
+	char name[240];
+	int created = 0;
+
+	grove_begin(&grove, false);
+	make_directory(&grove, "a");
+	make_directory(&grove, "a/b");
+	put(&grove, "a/b/x", "");
+	put(&grove, "a/b/gone", "");
+	grove_watch(&grove, "a/b", AT_ONCE());
+	for (int i = 0; i < NAMES; i++) {
+		snprintf(name, sizeof name, "a/b/%0220d", i);
+		CHECK(close(creat(name, 0600)) == 0);
+		if (i == 0) {
+			move(&grove, "a", "z");
+			move(&grove, "z", "a");
+		}
+	}
+	drop(&grove, "a/b/gone");
+	move(&grove, "a/b/x", "a/b/y");
+	grove_pump(&grove);
+	for (const duct_file_event *event; (event = notice_first(grove.notice)) != NULL; notice_pop(grove.notice))
+		created += event->change == DUCT_FILE_CREATED ? 1 : event->change == DUCT_FILE_DELETED ? -1000000 : 1000;
+	CHECK(created == NAMES + 1 - 2 * 1000000);
+	TOLD(&grove, "");
+	put(&grove, "c", "");
+	move(&grove, "c", "a/b/y");
+	TOLD(&grove, "~a/b/y");
+	grove_end(&grove);
+}

@@ -55,6 +55,7 @@ static void facts_change(struct grove *grove)
 	CHECK(utimensat(AT_FDCWD, grove_path(grove, "a"), times, 0) == 0);
 	TOLD(grove, "~a");
 	TOLD(grove, "");
+	notice_pop(grove->notice);
 }
 
 TEST(notice_file, is_modified_by_what_stat_tells_of_it, 20)
