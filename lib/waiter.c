@@ -184,9 +184,10 @@ duct_status waiter_poll(struct waiter *waiter, duct_time deadline, struct pollfd
 static void ring_bell(const struct waiter *waiter)
 {
 	const uint64_t once = 1;
-	int error = errno;
+	int error = errno, cancellation = cancellation_hold();
 
 	(void)!write(waiter->bell, &once, sizeof once);
+	cancellation_resume(cancellation);
 	errno = error;
 }
 
