@@ -272,7 +272,7 @@ static bool make_hands(struct plan *plan)
 }
 
 /* What to poll descriptors with, if there are any. */
-static bool make_polls(struct plan *plan, size_t *count)
+static bool make_polls(struct plan *plan)
 {
 	size_t descriptors = 0;
 
@@ -281,8 +281,8 @@ static bool make_polls(struct plan *plan, size_t *count)
 
 		descriptors += source != NULL && source->kind->descriptor_locked != NULL;
 	}
-	*count = descriptors + 1; /* the waiter's own */
-	return descriptors == 0 || (plan->polls = memory_new(NULL, *count * sizeof *plan->polls)) != NULL;
+	/* One more for the waiter's own. */
+	return descriptors == 0 || (plan->polls = memory_new(NULL, (descriptors + 1) * sizeof *plan->polls)) != NULL;
 }
 
 static struct op branch_op(const struct plan *plan, uint32_t number)
@@ -313,8 +313,7 @@ static void make_ops(struct plan *plan)
 static duct_status begin_wait(struct plan *plan)
 {
 	uint32_t left_out = 0;
-	size_t poll_count;
-	duct_status status = make_polls(plan, &poll_count) ? DUCT_OK : DUCT_NOMEM;
+	duct_status status = make_polls(plan) ? DUCT_OK : DUCT_NOMEM;
 
 	if (status != DUCT_OK)
 		return status;
@@ -325,7 +324,6 @@ static duct_status begin_wait(struct plan *plan)
 	make_ops(plan);
 	plan->wait.sourced = true;
 	plan->wait.polls = plan->polls;
-	plan->wait.poll_count = poll_count;
 	if (plan->rules->observe || trays_begin(&plan->wait, &plan->trays))
 		return DUCT_OK;
 	wait_fini(&plan->wait);

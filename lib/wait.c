@@ -28,6 +28,7 @@ duct_status wait_init(struct wait *wait, size_t cases, duct_cancel *cancel)
 	wait->done = 0;
 	wait->hooked = wait->sourced = false;
 	wait->polls = NULL;
+	wait->poll_count = 0;
 	wait->block = NULL;
 	wait->ops = wait->inline_ops;
 	wait->nodes = wait->inline_nodes;
@@ -193,16 +194,18 @@ static duct_status poll_locked(struct wait *wait, const struct tour *tour, struc
 	return DUCT_EMPTY;
 }
 
-/* With all queues locked: what there is to poll; one that has nothing to be read is -1, which stands for none. */
+/* With all queues locked: what there is to poll now.  There is room for the bell behind. */
 static void note_descriptors_locked(struct wait *wait)
 {
-	size_t n = 0;
-
+	wait->poll_count = 0;
 	for (uint32_t i = 0; i < wait->cases; i++) {
 		struct source *source = wait->ops[i].end->source;
+		int descriptor = -1;
 
 		if (source != NULL && source->kind->descriptor_locked != NULL)
-			wait->polls[n++] = (struct pollfd){ .fd = source->kind->descriptor_locked(source), .events = POLLIN };
+			descriptor = source->kind->descriptor_locked(source);
+		if (descriptor >= 0)
+			wait->polls[wait->poll_count++] = (struct pollfd){ .fd = descriptor, .events = POLLIN };
 	}
 }
 
@@ -268,8 +271,8 @@ static duct_status sleep_in_line(
 	while (!waiter_is_notified(waiter)) {
 		if (!spin(wait->ops, wait->cases, patience)) {
 			began = duct_now();
-			status = wait->polls != NULL ? waiter_poll(waiter, limit, wait->polls, wait->poll_count)
-			                             : waiter_sleep(waiter, limit);
+			status = wait->poll_count > 0 ? waiter_poll(waiter, limit, wait->polls, wait->poll_count + 1)
+			                              : waiter_sleep(waiter, limit);
 			patience->slept = duct_now() - began;
 			break;
 		}

@@ -83,8 +83,8 @@ struct wait {
 	uint32_t done;        /* which one was */
 	bool hooked;          /* operations have trays: hooks are called, which may free what other operations refer to */
 	bool sourced;         /* there are receivers of sources: they have versions, and perhaps feeds */
-	struct pollfd *polls; /* for the descriptors of sources, and one more; or NULL */
-	size_t poll_count;    /* of these; so many sources less one have descriptors */
+	struct pollfd *polls; /* room for the descriptors of all sources, and one more; or NULL: there are none */
+	size_t poll_count;    /* descriptors to poll now */
 	void *block;          /* what had to be allocated, or NULL */
 	struct op inline_ops[WAIT_OPS_INLINE];
 	struct node inline_nodes[WAIT_OPS_INLINE];

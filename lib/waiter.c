@@ -115,14 +115,14 @@ static bool has_token(struct waiter *waiter)
 	return token;
 }
 
-/* Until something can be read or the deadline passes, or for nothing: the caller looks what it was. */
-static void poll_until(struct pollfd *polls, size_t count, duct_time deadline)
+/* Until something can be read or the deadline passes, or for nothing: the caller looks what it was.  False: it cannot be. */
+static bool poll_until(struct pollfd *polls, size_t count, duct_time deadline)
 {
 	const struct timespec left = deadline_timespec(duct_remaining_ns(deadline));
 
 	for (size_t i = 0; i < count; i++)
 		polls[i].revents = 0;
-	(void)ppoll(polls, count, deadline == DUCT_FOREVER ? NULL : &left, NULL);
+	return ppoll(polls, count, deadline == DUCT_FOREVER ? NULL : &left, NULL) >= 0 || errno == EINTR;
 }
 
 static bool any_readable(const struct pollfd *polls, size_t count)
@@ -133,14 +133,23 @@ static bool any_readable(const struct pollfd *polls, size_t count)
 	return false;
 }
 
+/* Why a thread that was polling should stay no longer; DUCT_OK: it should. */
+static duct_status why_leave(bool polled, const struct pollfd *polls, size_t count, duct_time deadline)
+{
+	if (!polled)
+		return DUCT_NOMEM;
+	if (any_readable(polls, count))
+		return WAITER_READABLE;
+	return deadline_passed(deadline) ? DUCT_TIMEDOUT : DUCT_OK;
+}
+
 /* Parked: until the bell is rung.  Anything but DUCT_OK: the waiter withdrew. */
 static duct_status await_bell(struct waiter *waiter, duct_time deadline, struct pollfd *polls, size_t count)
 {
 	duct_status reason;
 
 	while (!has_token(waiter)) {
-		poll_until(polls, count, deadline);
-		reason = any_readable(polls, count - 1) ? WAITER_READABLE : deadline_passed(deadline) ? DUCT_TIMEDOUT : DUCT_OK;
+		reason = why_leave(poll_until(polls, count, deadline), polls, count - 1, deadline);
 		if (reason != DUCT_OK && withdraw(waiter))
 			return reason;
 		if (reason != DUCT_OK) { /* a message is on its way */
@@ -184,9 +193,10 @@ duct_status waiter_poll(struct waiter *waiter, duct_time deadline, struct pollfd
 static void ring_bell(const struct waiter *waiter)
 {
 	const uint64_t once = 1;
-	int error = errno;
+	int error = errno, cancellation = cancellation_hold();
 
 	(void)!write(waiter->bell, &once, sizeof once);
+	cancellation_resume(cancellation);
 	errno = error;
 }
 

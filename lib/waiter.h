@@ -99,7 +99,10 @@ duct_status waiter_sleep(struct waiter *waiter, duct_time deadline);
 /* That the waiter withdrew because a descriptor can be read. */
 #define WAITER_READABLE DUCT_UNSUPPORTED
 
-/* The same, or until one of the descriptors can be read; the last of the count is no descriptor, but room for the bell. */
+/*
+ * The same, or until one of the descriptors can be read; the last of the count is no descriptor, but room for the bell.
+ * DUCT_NOMEM also if there is no descriptor for the bell, or the system does not poll so many.
+ */
 duct_status waiter_poll(struct waiter *waiter, duct_time deadline, struct pollfd *polls, size_t count);
 
 /* The node's waiter is now the caller's to serve with this operation, if nobody else has it. */

@@ -69,9 +69,10 @@ static int watcher_descriptor_locked(struct source *source)
 static bool is_readable(int descriptor)
 {
 	struct pollfd poll_now = { .fd = descriptor, .events = POLLIN };
-	int error = errno;
+	int error = errno, cancellation = cancellation_hold();
 	bool readable = descriptor >= 0 && poll(&poll_now, 1, 0) > 0;
 
+	cancellation_resume(cancellation);
 	errno = error;
 	return readable;
 }

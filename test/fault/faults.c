@@ -8,7 +8,9 @@
 #include "faults.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -16,7 +18,7 @@
 static _Thread_local atomic_int *hold_yield, *hold_fault, *hold_lock, *hold_unlock;
 static _Thread_local long calls, failing, locks_left, unlocks_left;
 static _Thread_local bool inside;
-static atomic_long blocks, mutexes, conditions, attributes, conditions_made;
+static atomic_long blocks, mutexes, conditions, attributes, conditions_made, polls_begun;
 
 /* The mutexes and condition variables that were made and not destroyed. */
 #define MOST_OBJECTS 4096
@@ -36,6 +38,11 @@ bool fault_live_same(const struct fault_live *one, const struct fault_live *othe
 long fault_conditions_made(void)
 {
 	return atomic_load(&conditions_made);
+}
+
+long fault_polls_begun(void)
+{
+	return atomic_load(&polls_begun);
 }
 
 void fault_begin(long n)
@@ -119,6 +126,8 @@ int __real_pthread_condattr_setclock(pthread_condattr_t *attribute, clockid_t cl
 int __real_pthread_create(pthread_t *thread, const pthread_attr_t *attribute, void *(*run)(void *), void *argument);
 int __real_pthread_mutex_lock(pthread_mutex_t *mutex);
 int __real_pthread_mutex_unlock(pthread_mutex_t *mutex);
+int __real_eventfd(unsigned initial, int flags);
+int __real_ppoll(struct pollfd *polls, nfds_t count, const struct timespec *timeout, const sigset_t *mask);
 int __real_sched_yield(void) __attribute__((weak)); /* linked without this one, no thread is held */
 
 void *__wrap_malloc(size_t size);
@@ -135,6 +144,8 @@ int __wrap_pthread_condattr_setclock(pthread_condattr_t *attribute, clockid_t cl
 int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attribute, void *(*run)(void *), void *argument);
 int __wrap_pthread_mutex_lock(pthread_mutex_t *mutex);
 int __wrap_pthread_mutex_unlock(pthread_mutex_t *mutex);
+int __wrap_eventfd(unsigned initial, int flags);
+int __wrap_ppoll(struct pollfd *polls, nfds_t count, const struct timespec *timeout, const sigset_t *mask);
 int __wrap_sched_yield(void);
 
 static void *counted(void *memory)
@@ -250,6 +261,20 @@ int __wrap_pthread_condattr_setclock(pthread_condattr_t *attribute, clockid_t cl
 int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attribute, void *(*run)(void *), void *argument)
 {
 	return fails() ? EAGAIN : __real_pthread_create(thread, attribute, run, argument);
+}
+
+int __wrap_eventfd(unsigned initial, int flags)
+{
+	if (!fails())
+		return __real_eventfd(initial, flags);
+	errno = EMFILE;
+	return -1;
+}
+
+int __wrap_ppoll(struct pollfd *polls, nfds_t count, const struct timespec *timeout, const sigset_t *mask)
+{
+	atomic_fetch_add(&polls_begun, 1);
+	return __real_ppoll(polls, count, timeout, mask);
 }
 
 int __wrap_sched_yield(void)

@@ -2,7 +2,7 @@
  * SPDX-License-Identifier: MIT
  * SPDX-FileCopyrightText: The Duct authors
  *
- * Faults on request: the n-th allocation, or the n-th making of a mutex, a condition variable or a thread, fails; and a thread is held
+ * Faults on request: the n-th allocation, or the n-th making of a mutex, condition variable, thread or eventfd, fails; and a thread is held
  * where it gives up the processor, takes or lets go of a lock or meets its fault, in the middle of a call.
  *
  * The linker puts these functions in place of the C library's for every object of the program, the library's own included;
@@ -14,6 +14,7 @@
  *     -Wl,--wrap=pthread_condattr_init,--wrap=pthread_condattr_destroy,--wrap=pthread_condattr_setclock
  *     -Wl,--wrap=sched_yield,--wrap=pthread_mutex_lock,--wrap=pthread_mutex_unlock
  *     -Wl,--wrap=pthread_create
+ *     -Wl,--wrap=eventfd,--wrap=ppoll
  *
  * against the static library, and with -DFORK_RUNNER: Criterion would see the faults too.
  */
@@ -33,6 +34,9 @@ bool fault_live_same(const struct fault_live *one, const struct fault_live *othe
 
 /* Condition variables made so far, by all threads: a thread that goes to sleep in a wait makes one, as its last step. */
 long fault_conditions_made(void);
+
+/* Calls of ppoll so far, by all threads: one that waits for descriptors too begins with that. */
+long fault_polls_begun(void);
 
 /*
  * From begin to end the n-th call of this thread that could fail does fail, n counting from 1; 0 fails none.  End returns the

@@ -8,8 +8,8 @@
  * A function that has a status must then answer DUCT_NOMEM, the world must be as it was, and nothing may be alive that was not
  * before.  A function that cannot fail must make no such call, or do its work all the same.
  *
- * A call that would wait for ever is ended by a second thread, when the first has made its condition variable: that is the
- * last thing that can fail in a wait.
+ * A call that would wait for ever is ended by a second thread, when the first has made its condition variable, which is the
+ * last thing that can fail in a wait, or polls.
  *
  * With FAULT_TABLE in the environment each function that was called is told, for check-faults.sh to see that none is missing.
  *
@@ -111,16 +111,21 @@ static void check_hooks(const struct place *place, const struct world *world);
 /* The thread that ends a wait. */
 struct rescue {
 	const struct world *world;
-	long made; /* condition variables, before the call */
+	long made; /* condition variables, and polls begun, before the call */
 	atomic_bool done;
 	pthread_t thread;
 };
+
+static long sleeps_begun(void)
+{
+	return fault_conditions_made() + fault_polls_begun();
+}
 
 static void *run_rescue(void *argument)
 {
 	struct rescue *rescue = argument;
 
-	AWAIT(atomic_load(&rescue->done) || fault_conditions_made() > rescue->made);
+	AWAIT(atomic_load(&rescue->done) || sleeps_begun() > rescue->made);
 	if (!atomic_load(&rescue->done))
 		rescue_call(rescue->world);
 	return NULL;
@@ -129,7 +134,7 @@ static void *run_rescue(void *argument)
 /* Makes the call with its n-th fault; the status, and how many calls that can fail there were. */
 static duct_status make_call(const struct form *form, struct world *world, long n, long *points)
 {
-	struct rescue rescue = { .world = world, .made = fault_conditions_made() };
+	struct rescue rescue = { .world = world, .made = sleeps_begun() };
 	duct_status status;
 
 	if (form->takes & WAITS)

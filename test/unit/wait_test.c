@@ -11,7 +11,10 @@
 #include "channel.h"
 #include "wait.h"
 
+#include <fcntl.h>
+#include <poll.h>
 #include <time.h>
+#include <unistd.h>
 
 #define MOST_CASES 100
 #define NOT_DONE UINT32_MAX
@@ -1082,4 +1085,157 @@ TEST(log, hears_of_nothing_else, 10)
 	CHECK(heard.blocked == 0 && heard.resumed == 0);
 	desk_expect(&desks[0], 1);
 	desks_fini(1);
+}
+
+/* ---- Descriptors ----------------------------------------------------------------------------------------------- */
+
+/* A source with a descriptor, or none now, that is due at some time. */
+struct spring {
+	struct source source;
+	int descriptor;
+	duct_time due;
+};
+
+static int spring_descriptor(struct source *source)
+{
+	return ((struct spring *)(void *)source)->descriptor;
+}
+
+static duct_time spring_due(struct source *source)
+{
+	return ((struct spring *)(void *)source)->due;
+}
+
+static const struct source_kind spring_kind = {
+	.name = "spring", .descriptor_locked = spring_descriptor, .due_locked = spring_due
+};
+static const struct source_kind dry_kind = { .name = "dry" };
+
+static struct spring *spring_new(const struct source_kind *kind, int descriptor)
+{
+	struct spring *spring = source_new(&(struct source_plan){
+	    .kind = kind, .size = sizeof(struct spring), .capacity = 1, .hooks = { .size = sizeof(uint64_t) } });
+
+	CHECK(spring != NULL);
+	spring->descriptor = descriptor;
+	spring->due = DUCT_FOREVER;
+	return spring;
+}
+
+/* A wait for the first desk, and a spring of each kind: with the descriptor, with none now, and one that never has any. */
+struct springs {
+	int pipe[2], next;
+	struct spring *spring[3];
+	struct pollfd polls[3];
+	struct attempt attempt;
+};
+
+static void springs_init(struct springs *springs, bool has_descriptor, struct wait_rules rules)
+{
+	desks_init(1, 1);
+	CHECK(pipe(springs->pipe) == 0);
+	springs->next = dup(0);
+	CHECK(springs->next >= 0 && close(springs->next) == 0);
+	springs->spring[0] = spring_new(&spring_kind, -1);
+	springs->spring[1] = spring_new(&dry_kind, -1);
+	springs->spring[2] = spring_new(&spring_kind, has_descriptor ? springs->pipe[0] : -1);
+	attempt_init(&springs->attempt, 4, rules);
+	attempt_set(&springs->attempt, 0, &desks[0].rx, false);
+	for (uint32_t i = 0; i < 3; i++)
+		attempt_set(&springs->attempt, 1 + i, &springs->spring[i]->source.end, false);
+	springs->attempt.wait.sourced = true;
+	springs->attempt.wait.polls = springs->polls;
+}
+
+static bool springs_sleep(const struct springs *springs)
+{
+	bool all = queue_count_waiting(&desks[0].queue, false) == 1;
+
+	for (int i = 0; i < 3; i++)
+		all = all && queue_count_waiting(&springs->spring[i]->source.queue, false) == 1;
+	return all;
+}
+
+/* Asleep, with a bell or without. */
+static void springs_start(struct springs *springs, bool with_bell)
+{
+	attempt_start(&springs->attempt);
+	AWAIT(springs_sleep(springs));
+	if (with_bell)
+		AWAIT(fcntl(springs->next, F_GETFD) != -1);
+	for (int moments = 0; moments < 10; moments++) {
+		test_pause();
+		CHECK(with_bell || fcntl(springs->next, F_GETFD) == -1);
+	}
+	CHECK(!atomic_load(&springs->attempt.over));
+}
+
+static void springs_fini(struct springs *springs, duct_status status)
+{
+	attempt_join(&springs->attempt, status);
+	CHECK(fcntl(springs->next, F_GETFD) == -1);
+	for (int i = 0; i < 3; i++) {
+		CHECK(springs->spring[i]->source.end.references == 1);
+		end_unpin(&springs->spring[i]->source.end);
+	}
+	CHECK(close(springs->pipe[0]) == 0 && close(springs->pipe[1]) == 0);
+	desks_fini(1);
+}
+
+TEST(descriptors, that_can_be_read_have_the_caller_look_anew, 10)
+{
+	struct springs springs;
+
+	springs_init(&springs, true, forever);
+	springs_start(&springs, true);
+	CHECK(springs.attempt.wait.poll_count == 1 && springs.polls[0].fd == springs.pipe[0]);
+	CHECK(write(springs.pipe[1], "", 1) == 1);
+	springs_fini(&springs, SOURCE_MOVED);
+}
+
+TEST(descriptors, do_not_keep_a_wait_from_being_served, 10)
+{
+	for (int has_descriptor = 0; has_descriptor < 2; has_descriptor++) {
+		struct springs springs;
+
+		springs_init(&springs, has_descriptor, forever);
+		springs_start(&springs, has_descriptor);
+		CHECK_STATUS(desk_put(&desks[0], 42), DUCT_OK);
+		springs_fini(&springs, DUCT_OK);
+		CHECK(springs.attempt.wait.done == 0 && springs.attempt.message == 42);
+	}
+}
+
+TEST(descriptors, that_are_none_now_need_no_bell, 10)
+{
+	struct springs springs;
+	struct node *wakes = NULL;
+	struct source *source;
+
+	springs_init(&springs, false, forever);
+	springs_start(&springs, false);
+	CHECK(springs.attempt.wait.poll_count == 0);
+	CHECK(write(springs.pipe[1], "", 1) == 1);
+	source = &springs.spring[0]->source;
+	queue_lock_both(&source->queue);
+	source_moved_locked(source, &wakes);
+	queue_unlock_both(&source->queue);
+	wakes_notify(wakes);
+	springs_fini(&springs, SOURCE_MOVED);
+}
+
+/* Of what is due and the deadline the first ends the wait, and says which it was. */
+TEST(descriptors, leave_a_wait_its_times, 10)
+{
+	for (int due = 0; due < 2; due++) {
+		struct springs springs;
+		duct_time end = duct_after_ms(20);
+
+		springs_init(
+		    &springs, true, (struct wait_rules){ .deadline = due ? DUCT_FOREVER : end, .expired = DUCT_CANCELED });
+		springs.spring[2]->due = due ? end : DUCT_FOREVER;
+		attempt_start(&springs.attempt);
+		springs_fini(&springs, due ? SOURCE_MOVED : DUCT_CANCELED);
+		CHECK(duct_now() >= end);
+	}
 }

@@ -7,7 +7,13 @@
 #include "waiter.h"
 #include "harness.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
 #include <stddef.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 /* A waiter as the thread that sleeps sees it. */
 struct bed {
@@ -278,6 +284,327 @@ TEST(waiter_sleep, is_no_cancellation_point, 5)
 	CHECK(bed.left);
 	CHECK_STATUS(bed.result, DUCT_OK);
 }
+
+/* ---- With descriptors ------------------------------------------------------------------------------------------ */
+
+#ifdef __linux__
+
+/* A bed beside a pipe: who sleeps in it leaves also when that can be read. */
+struct bunk {
+	struct bed bed;
+	int pipe[2];
+	struct pollfd polls[3]; /* one that stands for none, the pipe, and room for the bell */
+};
+
+static void bunk_init(struct bunk *bunk, duct_time deadline)
+{
+	bed_init(&bunk->bed, deadline);
+	CHECK(pipe(bunk->pipe) == 0);
+	bunk->polls[0] = (struct pollfd){ .fd = -1, .events = POLLIN };
+	bunk->polls[1] = (struct pollfd){ .fd = bunk->pipe[0], .events = POLLIN };
+}
+
+static void bunk_fini(struct bunk *bunk)
+{
+	CHECK(close(bunk->pipe[0]) == 0 && close(bunk->pipe[1]) == 0);
+}
+
+static duct_status bunk_poll(struct bunk *bunk)
+{
+	duct_status status;
+
+	errno = EDOM;
+	status = waiter_poll(&bunk->bed.waiter, bunk->bed.deadline, bunk->polls, ARRAY_LEN(bunk->polls));
+	CHECK(errno == EDOM);
+	return status;
+}
+
+static void *bunk_sleep(void *argument)
+{
+	struct bunk *bunk = argument;
+
+	bunk->bed.result = bunk_poll(bunk);
+	atomic_store(&bunk->bed.left, true);
+	return NULL;
+}
+
+static void bunk_park(struct bunk *bunk)
+{
+	bunk->bed.thread = test_start(bunk_sleep, bunk);
+	AWAIT(is_parked(&bunk->bed));
+}
+
+static void bunk_write(struct bunk *bunk)
+{
+	CHECK(write(bunk->pipe[1], "", 1) == 1);
+}
+
+/* The next descriptor that would be had: the same as before, if none was kept. */
+static int next_descriptor(void)
+{
+	int descriptor = dup(0);
+
+	CHECK(descriptor >= 0 && close(descriptor) == 0);
+	return descriptor;
+}
+
+TEST(waiter_poll, after_the_notification_returns_at_once, 5)
+{
+	static const duct_time deadlines[] = { 0, 1, DUCT_FOREVER };
+
+	for (size_t i = 0; i < ARRAY_LEN(deadlines); i++) {
+		struct bunk bunk;
+
+		bunk_init(&bunk, deadlines[i]);
+		bunk_write(&bunk);
+		bed_serve(&bunk.bed, DUCT_CLOSED);
+		CHECK_STATUS(bunk_poll(&bunk), DUCT_OK);
+		CHECK(bunk.bed.waiter.status == DUCT_CLOSED && bunk.bed.waiter.claim == 3);
+		bunk_fini(&bunk);
+	}
+}
+
+TEST(waiter_poll, returns_when_notified, 5)
+{
+	const duct_time deadlines[] = { DUCT_FOREVER, duct_after_s(1000) };
+
+	for (size_t i = 0; i < ARRAY_LEN(deadlines); i++) {
+		struct bunk bunk;
+		int next;
+
+		bunk_init(&bunk, deadlines[i]);
+		next = next_descriptor();
+		bunk_park(&bunk);
+		CHECK(fcntl(next, F_GETFD) == FD_CLOEXEC && !bunk.bed.left);
+		errno = EDOM;
+		bed_serve(&bunk.bed, DUCT_NO_RECEIVERS);
+		CHECK(errno == EDOM);
+		test_join(bunk.bed.thread);
+		CHECK_STATUS(bunk.bed.result, DUCT_OK);
+		CHECK(bunk.bed.waiter.status == DUCT_NO_RECEIVERS && bunk.bed.waiter.claim == 3);
+		CHECK(next_descriptor() == next);
+		bunk_fini(&bunk);
+	}
+}
+
+TEST(waiter_poll, withdraws_when_a_descriptor_can_be_read, 5)
+{
+	for (int asleep = 0; asleep < 2; asleep++) {
+		struct bunk bunk;
+		int next;
+
+		bunk_init(&bunk, DUCT_FOREVER);
+		next = next_descriptor();
+		if (asleep) {
+			bunk_park(&bunk);
+			bunk_write(&bunk);
+			test_join(bunk.bed.thread);
+		} else {
+			bunk_write(&bunk);
+			(void)bunk_sleep(&bunk);
+		}
+		CHECK_STATUS(bunk.bed.result, WAITER_READABLE);
+		CHECK(bunk.bed.waiter.claim == CLAIM_WITHDRAWN && !node_claim(&bunk.bed.waiter.first));
+		CHECK(next_descriptor() == next);
+		bunk_fini(&bunk);
+	}
+}
+
+/* One that nobody can write to any more counts as readable: its owner is to see to it. */
+TEST(waiter_poll, withdraws_when_a_descriptor_has_ended, 5)
+{
+	struct bunk bunk;
+
+	bunk_init(&bunk, DUCT_FOREVER);
+	bunk_park(&bunk);
+	CHECK(close(bunk.pipe[1]) == 0);
+	test_join(bunk.bed.thread);
+	CHECK_STATUS(bunk.bed.result, WAITER_READABLE);
+	bunk.pipe[1] = dup(0);
+	bunk_fini(&bunk);
+}
+
+TEST(waiter_poll, withdraws_at_the_deadline, 5)
+{
+	for (int ahead = 0; ahead < 2; ahead++) {
+		struct bunk bunk;
+
+		bunk_init(&bunk, ahead ? duct_after_ms(5) : 1);
+		CHECK_STATUS(bunk_poll(&bunk), DUCT_TIMEDOUT);
+		CHECK(duct_now() >= bunk.bed.deadline);
+		CHECK(bunk.bed.waiter.claim == CLAIM_WITHDRAWN && !node_claim(&bunk.bed.waiter.first));
+		bunk_fini(&bunk);
+	}
+}
+
+/* Claimed first: neither the deadline nor the descriptor counts any more. */
+TEST(waiter_poll, claimed_sleeps_until_notified, 5)
+{
+	for (int readable = 0; readable < 2; readable++) {
+		struct node *wakes = NULL;
+		struct bunk bunk;
+		int64_t used;
+
+		bunk_init(&bunk, readable ? DUCT_FOREVER : duct_after_ms(1));
+		CHECK(node_claim(&bunk.bed.waiter.first));
+		bunk_park(&bunk);
+		if (readable)
+			bunk_write(&bunk);
+		AWAIT(readable || deadline_passed(bunk.bed.deadline));
+		used = test_cpu_time();
+		usleep(100000);
+		used = test_cpu_time() - used;
+		CHECK(!bunk.bed.left && used < 50000000 * test_time_scale());
+		wakes_add(&wakes, &bunk.bed.waiter.first, DUCT_OK);
+		wakes_notify(wakes);
+		test_join(bunk.bed.thread);
+		CHECK_STATUS(bunk.bed.result, DUCT_OK);
+		CHECK(bunk.bed.waiter.claim == 3);
+		bunk_fini(&bunk);
+	}
+}
+
+static void *serve_bunk(void *argument)
+{
+	struct bunk *bunk = argument;
+	struct node *wakes = NULL;
+
+	if (!node_claim(&bunk->bed.waiter.first))
+		return NULL;
+	wakes_add(&wakes, &bunk->bed.waiter.first, DUCT_CLOSED);
+	wakes_notify(wakes);
+	return bunk;
+}
+
+/* Whoever comes first: who claims the waiter is told so by what it returns, and who does not finds it withdrawn. */
+TEST(waiter_poll, notified_and_readable_at_once_is_one_of_both, 30)
+{
+	int served = 0, rounds = test_rounds(2000, 20000);
+	const int next = next_descriptor();
+
+	for (int round = 0; round < rounds; round++) {
+		struct bunk bunk;
+		pthread_t server;
+		void *claimed;
+
+		bunk_init(&bunk, round % 3 == 0 ? duct_now() + 50000 : DUCT_FOREVER);
+		if (round % 2 == 0)
+			bunk_park(&bunk);
+		else
+			bunk.bed.thread = test_start(bunk_sleep, &bunk);
+		server = test_start(serve_bunk, &bunk);
+		if (round % 3 != 0)
+			bunk_write(&bunk);
+		CHECK(pthread_join(server, &claimed) == 0);
+		test_join(bunk.bed.thread);
+		CHECK((claimed != NULL) == (bunk.bed.result == DUCT_OK));
+		CHECK(claimed != NULL || bunk.bed.result == (round % 3 == 0 ? DUCT_TIMEDOUT : WAITER_READABLE));
+		CHECK(bunk.bed.waiter.claim == (claimed != NULL ? 3 : CLAIM_WITHDRAWN));
+		served += claimed != NULL;
+		bunk_fini(&bunk);
+	}
+	CHECK(served > 0 && next_descriptor() == next);
+}
+
+/* Without a bell it leaves if nobody has claimed it, else it is awake until it is notified. */
+TEST(waiter_poll, without_a_descriptor_for_the_bell_does_not_sleep, 10)
+{
+	struct rlimit none = { .rlim_max = 1024 };
+	struct node *wakes = NULL;
+	struct bunk left, claimed;
+
+	bunk_init(&left, DUCT_FOREVER);
+	bunk_init(&claimed, DUCT_FOREVER);
+	CHECK(node_claim(&claimed.bed.waiter.first));
+	none.rlim_cur = (rlim_t)next_descriptor();
+	CHECK(setrlimit(RLIMIT_NOFILE, &none) == 0);
+	CHECK_STATUS(bunk_poll(&left), DUCT_NOMEM);
+	CHECK(left.bed.waiter.claim == CLAIM_WITHDRAWN);
+	claimed.bed.thread = test_start(bunk_sleep, &claimed);
+	for (int i = 0; i < 20; i++) {
+		test_pause();
+		CHECK(!claimed.bed.left);
+	}
+	wakes_add(&wakes, &claimed.bed.waiter.first, DUCT_CLOSED);
+	wakes_notify(wakes);
+	test_join(claimed.bed.thread);
+	CHECK_STATUS(claimed.bed.result, DUCT_OK);
+	bunk_fini(&left);
+	bunk_fini(&claimed);
+}
+
+/* The bell is had in the place of one that was given back, but the system does not poll more than it would now open. */
+TEST(waiter_poll, of_more_than_the_system_polls_does_not_sleep, 10)
+{
+	struct rlimit limit, one;
+	struct bunk bunk;
+	duct_status status;
+	bool set;
+
+	bunk_init(&bunk, DUCT_FOREVER);
+	CHECK(getrlimit(RLIMIT_NOFILE, &limit) == 0 && close(0) == 0);
+	one = limit;
+	one.rlim_cur = 1;
+	set = setrlimit(RLIMIT_NOFILE, &one) == 0; /* no checks until the limit is back: a runner may poll */
+	status = waiter_poll(&bunk.bed.waiter, DUCT_FOREVER, bunk.polls, ARRAY_LEN(bunk.polls));
+	CHECK(setrlimit(RLIMIT_NOFILE, &limit) == 0 && set);
+	CHECK_STATUS(status, DUCT_NOMEM);
+	CHECK(bunk.bed.waiter.claim == CLAIM_WITHDRAWN && fcntl(0, F_GETFD) == -1);
+	bunk_fini(&bunk);
+}
+
+static void *poll_cancellable(void *argument)
+{
+	bunk_sleep(argument);
+	pthread_testcancel();
+	return argument;
+}
+
+/* Nor is to ring the bell. */
+TEST(waiter_poll, is_no_cancellation_point, 5)
+{
+	struct bunk bunk;
+	void *result;
+
+	bunk_init(&bunk, DUCT_FOREVER);
+	bunk.bed.thread = test_start(poll_cancellable, &bunk);
+	AWAIT(is_parked(&bunk.bed));
+	CHECK(pthread_cancel(bunk.bed.thread) == 0);
+	for (int i = 0; i < 20; i++) {
+		test_pause();
+		CHECK(!bunk.bed.left);
+	}
+	bed_serve(&bunk.bed, DUCT_OK);
+	CHECK(pthread_join(bunk.bed.thread, &result) == 0 && result == PTHREAD_CANCELED);
+	CHECK(bunk.bed.left && bunk.bed.result == DUCT_OK);
+	bunk_fini(&bunk);
+}
+
+static void interrupted(int number)
+{
+	(void)number;
+}
+
+TEST(waiter_poll, goes_on_after_a_signal, 5)
+{
+	const struct sigaction action = { .sa_handler = interrupted };
+	struct bunk bunk;
+
+	CHECK(sigaction(SIGUSR1, &action, NULL) == 0);
+	bunk_init(&bunk, DUCT_FOREVER);
+	bunk_park(&bunk);
+	for (int i = 0; i < 20; i++) {
+		CHECK(pthread_kill(bunk.bed.thread, SIGUSR1) == 0);
+		test_pause();
+		CHECK(!bunk.bed.left);
+	}
+	bed_serve(&bunk.bed, DUCT_OK);
+	test_join(bunk.bed.thread);
+	CHECK_STATUS(bunk.bed.result, DUCT_OK);
+	bunk_fini(&bunk);
+}
+
+#endif
 
 /* ---- Lists of those to wake ------------------------------------------------------------------------------------ */
 
