@@ -24,12 +24,12 @@
 struct timer {
 	struct source source;
 	struct hand hand;           /* [I] */
-	duct_timer_options options; /* [I] */
+	duct_timer_options options; /* [I] but for the name and the clock, which were copied */
 	bool once;                  /* [I] */
 	bool started;               /* [b] */
 	uint32_t resets;            /* [b] how often it was set anew */
 	int64_t interval;           /* [b] */
-	duct_time scheduled;        /* [b] of the next tick */
+	duct_time scheduled;        /* [b] of the next tick; 0 before the start, so that it is pumped at once */
 };
 
 /* ---- Ticking --------------------------------------------------------------------------------------------------- */
@@ -44,8 +44,6 @@ static duct_time timer_due_locked(struct source *source)
 {
 	const struct timer *timer = (const struct timer *)(void *)source;
 
-	if (!timer->started)
-		return DEADLINE_NOW;
 	return has_tick(source) ? DUCT_FOREVER : hand_deadline(&timer->hand, timer->scheduled);
 }
 
@@ -170,7 +168,6 @@ static struct timer *timer_make(const duct_timer_options *options)
 	if (timer == NULL)
 		return NULL;
 	timer->options = *options;
-	timer->options.name = timer->source.name;
 	return timer;
 }
 
