@@ -66,9 +66,14 @@ static bool reserve(struct plan *plan, uint32_t more)
 	return true;
 }
 
+static struct end *case_end(const duct_case *c)
+{
+	return c->sender != NULL ? &c->sender->end : &c->receiver->end;
+}
+
 static void add_case(struct plan *plan, const duct_case *c, uint32_t case_number)
 {
-	struct end *end = c->sender != NULL ? &c->sender->end : &c->receiver->end;
+	struct end *end = case_end(c);
 
 	end_pin(end);
 	plan->branches[plan->roots++].root = plan->len;
@@ -485,17 +490,47 @@ static duct_status attempt_all(struct plan *plan, size_t *attempts, size_t *done
 	return status;
 }
 
+static void pin_case(const duct_case *c)
+{
+	end_pin(case_end(c));
+}
+
+static void unpin_case(const duct_case *c)
+{
+	end_unpin(case_end(c));
+}
+
+static void for_live(const duct_case *cases, size_t count, void (*what)(const duct_case *c))
+{
+	for (size_t i = 0; i < count; i++)
+		if (case_is_live(&cases[i]))
+			what(&cases[i]);
+}
+
+/*
+ * What the caller gave is kept to the end, for others may have freed the handles while it slept.  A plan keeps its ends; so they
+ * are kept besides only where another one follows.  The token is asked between waits too.
+ */
 duct_status resolve_select(const duct_case *cases, size_t count, const struct wait_rules *rules, size_t *done)
 {
 	size_t attempts = 0;
+	bool kept = false;
 	struct plan plan;
 	duct_status status;
 
+	cancel_pin(rules->cancel);
 	do {
 		plan_init(&plan, cases, rules);
 		status = add_cases(&plan, count) && make_hands(&plan) ? attempt_all(&plan, &attempts, done) : DUCT_NOMEM;
+		if (status == AGAIN && !kept) {
+			for_live(cases, count, pin_case);
+			kept = true;
+		}
 		plan_fini(&plan);
 	} while (status == AGAIN);
+	if (kept)
+		for_live(cases, count, unpin_case);
+	cancel_unpin(rules->cancel);
 	return status;
 }
 

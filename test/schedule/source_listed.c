@@ -45,6 +45,7 @@ const char *const listed_programs[] = {
 	"0 0 0 0 M(Fab) qR|qR|sa",
 	"1 0 0 0 Va w[rRrd]|sa|rR",
 	"1 0 0 0 Fa w[sarR]|uw[sarR]|sa",
+	"2 0 1 0 Fa qR|sa|fR",
 	"1 0 0 0 Fa cqR|k|sa",
 	/* selects */
 	"0 0 0 0 M(ab) [rRrdre]|sa|i",
@@ -62,6 +63,11 @@ const char *const listed_programs[] = {
 	"1 1 1 1 M(ab) rR|z|rd",
 	"1 1 0 0 Wb sb|xb|rR",
 	"0 0 0 0 Fa rR|fR",
+	"0 0 0 0 M(ab) [rR]|fR",
+	"1 0 0 0 Pa f'|crR|fR",
+	"1 0 0 0 Pa crR|k y",
+	"0 1 0 0 M(a) qR|fR",
+	"0 0 0 0 M(ab) f'|fR|rR",
 	/* sources that come and go */
 	"1 1 0 1 M(a) +b|rR",
 	"1 1 0 0 M(a) +b|rR|sb",
