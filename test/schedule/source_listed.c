@@ -76,6 +76,8 @@ const char *const listed_programs[] = {
 	"0 0 0 0 M(a) -|rR|sa",
 	"1 1 1 0 M(Fab) =|rR|sb",
 	"1 0 0 0 M(a) =|qR|sa",
+	"1 1 0 0 M(b) -|fR|rR",
+	"1 1 0 0 M(b) -|z|rR",
 	"0 1 0 0 M(b) xb|+a|rR",
 	"1 1 0 0 M(a) +b|+b|rR",
 	/* something fails */
