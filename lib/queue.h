@@ -100,9 +100,10 @@ struct op {
 	struct queue *queue;
 	struct end *end;
 	void *message;
-	struct tray *tray; /* what a send to an outlet with hooks takes along (tray.h); or NULL */
-	uint32_t number;   /* the caller's */
-	uint32_t version;  /* of the end's source, if it has one, when the operation was made */
+	struct tray *tray;        /* what a send to an outlet with hooks takes along (tray.h); or NULL */
+	const struct queue *held; /* where a take in order to know is to leave its message; or NULL */
+	uint32_t number;          /* the caller's */
+	uint32_t version;         /* of the end's source, if it has one, when the operation was made */
 	bool is_send;
 	bool observe; /* do nothing, only wait until it could be done */
 };

@@ -260,13 +260,16 @@ static bool make_polls(struct plan *plan, size_t *count)
 
 static struct op branch_op(const struct plan *plan, const struct branch *branch)
 {
+	const bool pulls = plan->rules->observe && branch->selective;
+
 	return (struct op){ .queue = branch->end->queue,
 		.end = branch->end,
 		.message = branch->stepped ? plan->hands[0] : plan->cases[branch->case_number].message,
 		.number = branch->case_number,
 		.version = branch->version,
 		.is_send = branch->is_send,
-		.observe = plan->rules->observe && !branch->selective };
+		.held = pulls ? plan->cases[branch->case_number].receiver->end.queue : NULL,
+		.observe = plan->rules->observe && !pulls };
 }
 
 /* The branches become the operations of a wait. */

@@ -144,6 +144,12 @@ static duct_time feeds_due_locked(const struct wait *wait)
 	return due;
 }
 
+/* With all queues locked: what it takes has no place yet, since somebody else left something there: then that is what is ready. */
+static bool has_no_place_locked(const struct op *op)
+{
+	return op->held != NULL && queue_backlog_locked(op->held).len > 0;
+}
+
 /* ---- Looking --------------------------------------------------------------------------------------------------- */
 
 /* Tries each operation that looks ready, under its one lock. */
@@ -179,7 +185,7 @@ static duct_status poll_locked(struct wait *wait, const struct tour *tour, struc
 		uint32_t i = tour_stop(tour, k);
 		duct_status status;
 
-		if (i >= wait->cases)
+		if (i >= wait->cases || has_no_place_locked(&wait->ops[i]))
 			continue;
 		if (wait->ops[i].observe || wait->ops[i].queue->outlet != NULL)
 			status = queue_probe_locked(&wait->ops[i]);

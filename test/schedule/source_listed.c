@@ -85,6 +85,9 @@ const char *const listed_programs[] = {
 	"~0 0 0 0 Fa sa|rR|rR",
 	"~0 0 0 0 M(a) +b|rR",
 	"~1 0 1 0 Fa qR|rd",
+	/* each found a bug */
+	"1 0 0 0 Wb w[rR] sb|w[rR]|sb",
+	"0 2 0 2 Vb qR|uw[rRrR]|rR",
 	NULL
 };
 
