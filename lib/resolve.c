@@ -399,6 +399,28 @@ static void pump(struct plan *plan)
 	}
 }
 
+/*
+ * A source that its user closed lets go of parts that have nothing more, without waiting for them to end: a timer may have been
+ * set anew meanwhile.  True if there was one.
+ */
+static bool let_go(struct plan *plan)
+{
+	bool gone = false;
+
+	for (uint32_t i = 0; i < plan->len; i++) {
+		const struct branch *branch = &plan->branches[i], *up = &plan->branches[branch->above];
+		const struct source *source = branch->end->source;
+
+		if (up == branch || !atomic_load(&up->end->source->closed) || queue_looks_ready(&plan->wait.ops[i]))
+			continue;
+		if (source != NULL && (source->kind->many || source->kind->step != NULL))
+			continue; /* it has parts itself */
+		source_part_ended(up->end->source, branch->number, DUCT_CLOSED);
+		gone = true;
+	}
+	return gone;
+}
+
 /* Tries each operation of a case that looks ready. */
 static duct_status look_at_case(struct plan *plan, uint32_t root)
 {
@@ -432,6 +454,8 @@ static duct_status attempt(struct plan *plan)
 	struct tour tour;
 
 	pump(plan);
+	if (let_go(plan))
+		return AGAIN;
 	if (wait_looks(plan->rules, plan->roots)) {
 		if (plan->rules->deadline <= DEADLINE_NOW)
 			full_fence();

@@ -68,6 +68,7 @@ const char *const listed_programs[] = {
 	"1 0 0 0 Pa crR|k y",
 	"0 1 0 0 M(a) qR|fR",
 	"0 0 0 0 M(ab) f'|fR|rR",
+	"1 1 0 0 Qt qR|fR o",
 	/* sources that come and go */
 	"1 1 0 1 M(a) +b|rR",
 	"1 1 0 0 M(a) +b|rR|sb",
