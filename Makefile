@@ -195,6 +195,10 @@ BROADCASTS = $(BUILD)/schedule/broadcasts
 
 $(BROADCASTS): $(EXPLORER) ;
 
+SOURCES = $(BUILD)/schedule/sources
+
+$(SOURCES): $(EXPLORER) ;
+
 # The same with all that a wait does before it sleeps: long pauses, yields, and what is learned about them.
 SPINNER = $(BUILD)/schedule-spin/programs
 
@@ -205,7 +209,11 @@ SPINNER_BROADCASTS = $(BUILD)/schedule-spin/broadcasts
 
 $(SPINNER_BROADCASTS): $(SPINNER) ;
 
-check-schedule: $(EXPLORER) $(BROADCASTS)
+SPINNER_SOURCES = $(BUILD)/schedule-spin/sources
+
+$(SPINNER_SOURCES): $(SPINNER) ;
+
+check-schedule: $(EXPLORER) $(BROADCASTS) $(SOURCES)
 	$(EXPLORER) random-listed 400 1
 	$(EXPLORER) random 400 50 1
 	$(EXPLORER) exhaustive 1
@@ -213,6 +221,9 @@ check-schedule: $(EXPLORER) $(BROADCASTS)
 	$(BROADCASTS) random-listed 100 1
 	$(BROADCASTS) random 400 50 1
 	EXPLORE_SHARE='0 4' $(BROADCASTS) exhaustive 1
+	$(SOURCES) random-listed 50 1
+	$(SOURCES) random 150 50 1
+	EXPLORE_SHARE='0 12' $(SOURCES) exhaustive 1 2000
 
 SELFTEST = $(BUILD)/schedule-self/selftest
 
@@ -334,16 +345,19 @@ check-threads: $(BUILD)/fork/tests $(STRESS:%=$(BUILD)/fork/stress/%) $(BUILD)/t
 	$(BUILD)/fork/stress/stress_idle 2
 	TSAN_RUN='$(PLAIN_LAYOUT)' CC='$(CC)' test/stress/check-threads.sh $(BUILD)
 
-check-random: $(EXPLORER) $(SPINNER) $(BROADCASTS) $(SPINNER_BROADCASTS)
+check-random: $(EXPLORER) $(SPINNER) $(BROADCASTS) $(SPINNER_BROADCASTS) $(SOURCES) $(SPINNER_SOURCES)
 	test/schedule/explore.sh $(EXPLORER) random 100000 50 1
 	test/schedule/explore.sh $(SPINNER) random 4000 50 2
 	test/schedule/explore.sh $(BROADCASTS) random 12000 50 1
 	test/schedule/explore.sh $(SPINNER_BROADCASTS) random 2000 50 2
+	test/schedule/explore.sh $(SOURCES) random 8000 50 1
+	test/schedule/explore.sh $(SPINNER_SOURCES) random 1000 50 2
 
-check-exhaustive: $(EXPLORER) $(BROADCASTS)
+check-exhaustive: $(EXPLORER) $(BROADCASTS) $(SOURCES)
 	test/schedule/explore.sh $(EXPLORER) exhaustive 2
 	test/schedule/explore.sh $(EXPLORER) outcomes 3
 	test/schedule/explore.sh $(BROADCASTS) exhaustive 2 20000
+	test/schedule/explore.sh $(SOURCES) exhaustive 2 20000
 
 check-planted:
 	CC='$(CC)' test/schedule/planted.sh
@@ -367,7 +381,7 @@ check-targets:
 check-coverage:
 	test/coverage/check-coverage.sh $(BUILD)/coverage
 
-soak: $(EXPLORER) $(BROADCASTS) $(STRESS:%=$(BUILD)/fork/stress/%)
+soak: $(EXPLORER) $(BROADCASTS) $(SOURCES) $(STRESS:%=$(BUILD)/fork/stress/%)
 	test/soak.sh $(HOURS) $(dir $(EXPLORER)) $(BUILD)/fork/stress
 
 HOURS = 8

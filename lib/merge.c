@@ -218,6 +218,15 @@ duct_status duct_merge_add(duct_receiver *merged, duct_receiver *receiver, bool 
 	return status;
 }
 
+/* A part was taken out.  A merge that was closed gets no other: if it was the last one, there is none whose end could end it. */
+static void without_part_locked(struct source *source, struct node **wakes)
+{
+	if (source->part_count == 0 && atomic_load(&source->closed))
+		source_end_locked(source, DUCT_CLOSED, wakes);
+	else
+		source_moved_locked(source, wakes);
+}
+
 duct_status duct_merge_remove(duct_receiver *merged, size_t number, duct_receiver **receiver)
 {
 	struct merge *merge = merge_of(merged);
@@ -232,9 +241,7 @@ duct_status duct_merge_remove(duct_receiver *merged, size_t number, duct_receive
 	queue_lock_both(&merge->source.queue);
 	taken = source_take_part_locked(&merge->source, number, &part);
 	if (taken)
-		source_moved_locked(&merge->source, &wakes);
-	if (taken && merge->source.part_count == 0 && source_is_closed(&merge->source))
-		source_end_locked(&merge->source, DUCT_CLOSED, &wakes); /* no others can come */
+		without_part_locked(&merge->source, &wakes);
 	queue_unlock_both(&merge->source.queue);
 	wakes_notify(wakes);
 	if (!taken)

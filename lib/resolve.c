@@ -70,6 +70,11 @@ static bool reserve(struct plan *plan, uint32_t more)
 	return true;
 }
 
+static struct end *case_end(const duct_case *c)
+{
+	return c->sender != NULL ? &c->sender->end : &c->receiver->end;
+}
+
 /* Is looked at right after that one. */
 static void add_branch_after(struct plan *plan, uint32_t after, const struct branch *branch)
 {
@@ -87,7 +92,7 @@ static void add_branch_after(struct plan *plan, uint32_t after, const struct bra
 
 static void add_case(struct plan *plan, const duct_case *c, uint32_t case_number)
 {
-	struct end *end = c->sender != NULL ? &c->sender->end : &c->receiver->end;
+	struct end *end = case_end(c);
 
 	plan->has_choice |= plan->roots++ > 0;
 	add_branch_after(plan, plan->last,
@@ -449,6 +454,29 @@ static void pump(struct plan *plan)
 	}
 }
 
+/*
+ * A source that its user closed lets go of parts that have nothing more, without waiting for them to end: a timer may have been
+ * set anew meanwhile.  True if there was one.
+ */
+static bool let_go(struct plan *plan)
+{
+	bool gone = false;
+
+	for (uint32_t i = 0; i < plan->wait.cases; i++) {
+		const struct op *op = &plan->wait.ops[i];
+		const struct branch *branch = &plan->branches[op->number], *up = &plan->branches[branch->above];
+		const struct source *source = branch->end->source;
+
+		if (up == branch || !atomic_load(&up->end->source->closed) || queue_looks_ready(op))
+			continue;
+		if (source != NULL && (source->kind->many || source->kind->step != NULL))
+			continue; /* it has parts itself */
+		source_part_ended(up->end->source, branch->number, DUCT_CLOSED);
+		gone = true;
+	}
+	return gone;
+}
+
 /* Tries each operation that looks ready. */
 static duct_status look(struct plan *plan)
 {
@@ -468,6 +496,8 @@ static duct_status attempt(struct plan *plan)
 	duct_status status = DUCT_EMPTY;
 
 	pump(plan);
+	if (let_go(plan))
+		return AGAIN;
 	if (wait_looks(plan->rules, plan->roots)) {
 		if (plan->rules->deadline <= DEADLINE_NOW)
 			full_fence();
@@ -538,7 +568,7 @@ static void pin_all(const duct_case *cases, size_t count, duct_cancel *cancel)
 {
 	for (size_t i = 0; i < count; i++)
 		if (case_is_live(&cases[i]))
-			end_pin(cases[i].sender != NULL ? &cases[i].sender->end : &cases[i].receiver->end);
+			end_pin(case_end(&cases[i]));
 	cancel_pin(cancel);
 }
 
@@ -547,7 +577,7 @@ static void unpin_all(const duct_case *cases, size_t count, duct_cancel *cancel)
 	cancel_unpin(cancel);
 	for (size_t i = 0; i < count; i++)
 		if (case_is_live(&cases[i]))
-			end_unpin(cases[i].sender != NULL ? &cases[i].sender->end : &cases[i].receiver->end);
+			end_unpin(case_end(&cases[i]));
 }
 
 duct_status resolve_select(const duct_case *cases, size_t count, const struct wait_rules *rules, size_t *done)

@@ -4,7 +4,7 @@
 #
 # Random programs in the explorers and real threads, with new seeds all the time: test/soak.sh HOURS EXPLORER-FOLDER STRESS-FOLDER
 #
-# One process explores, anycast channels and broadcasts in turn, one runs the stress programs, and each minute a line tells how
+# One process explores, anycast channels, broadcasts and sources in turn, one runs the stress programs, and each minute a line tells how
 # much they have done.  Ends when the time is over, or when something fails: then with what it printed, which says how to repeat it.
 set -e
 hours=${1:-1}
@@ -38,7 +38,7 @@ explore()
 {
 	seed=$began
 	while goes_on; do
-		for kind in programs broadcasts; do
+		for kind in programs broadcasts sources; do
 			run explorer env DUCT_PLAIN_POINTS=$((seed % 2)) "$explorers/$kind" random 2000 50 "$seed" || return 0
 			sed -n 's/^\([0-9]*\) executions, .*/\1/p' "$work/explorer" >>"$work/executions"
 		done

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # SPDX-FileCopyrightText: The Duct authors
 #
-# Builds the schedule explorers, programs and broadcasts: test/schedule/build.sh [LIB [OUT [CFLAGS...]]]
+# Builds the schedule explorers, programs, broadcasts and sources: test/schedule/build.sh [LIB [OUT [CFLAGS...]]]
 #
 # LIB is the directory of the library's sources (lib), OUT the directory to build in (build/schedule); what follows goes to
 # the compiler of the library, such as -DDUCT_ONE_LOCK.  The library is compiled with -fsanitize=thread, the explorer is not,
@@ -39,7 +39,8 @@ common_parts="explorer race heap outcomes command"
 programs_parts="oracle history listed generate shrink text program programs"
 broadcasts_parts="broadcast_oracle broadcast_history broadcast_listed broadcast_generate broadcast_shrink broadcast_text
 	broadcast_program broadcasts"
-[ -n "$ONLY" ] || for f in $common_parts $programs_parts $broadcasts_parts; do
+sources_parts="source_oracle source_listed source_generate source_shrink source_text source_run sources"
+[ -n "$ONLY" ] || for f in $common_parts $programs_parts $broadcasts_parts $sources_parts; do
 	$CC $common -O2 -Wall -Wextra -c "$root/test/schedule/$f.c" -o "$out/$f.o"
 done
 
@@ -58,3 +59,4 @@ link_program() # NAME PARTS...
 
 link_program programs $common_parts $programs_parts
 link_program broadcasts $common_parts $broadcasts_parts
+link_program sources $common_parts $sources_parts

@@ -32,7 +32,7 @@
 #include <string.h>
 #include <time.h>
 
-#define MAX_SCHEDULE_STEPS 20000
+#define MAX_SCHEDULE_STEPS 100000
 #define TRACE_STEPS 120
 #define TEXT_SIZE 256
 #define KINDS 8 /* of random exploration */

@@ -2,8 +2,8 @@
  * SPDX-License-Identifier: MIT
  * SPDX-FileCopyrightText: The Duct authors
  *
- * What small programs of either kind have in common, those of anycast channels (program.h) and those of broadcasts
- * (broadcast.h), which include it.
+ * What small programs of each kind have in common, those of anycast channels (program.h), of broadcasts (broadcast.h) and of
+ * sources (source_program.h), which include it.
  *
  * Each kind has its own struct program, struct step, enum verb and struct operation, and goes into an executable of its own.
  * Where their code is the same but for these types it stands in headers that the sources of each kind include after the types:

@@ -11,7 +11,7 @@
 #     SURVIVES  NAME
 #
 # and last "N passed, M failed": a bug passes if it is found or, where the list says that it cannot be, if it survives.
-# Bugs with a program of broadcasts are looked for by broadcasts, the others by programs.
+# Bugs with a program of broadcasts are looked for by broadcasts, those with one of sources by sources, the others by programs.
 # PROGRAMS, RUNS, SEED, BOUND and MOST (schedules of a listed program) in the environment say how long to look, JOBS in how many
 # processes; LIB and LIST what in.  With SHOW=1 what the explorer says is shown as it is.
 set -e
@@ -155,7 +155,9 @@ try()
 	explorer=programs
 	program=$(note "$1" program)
 	broadcast=$(note "$1" broadcast)
+	sourced=$(note "$1" source)
 	[ -z "$broadcast" ] || explorer=broadcasts program=$broadcast
+	[ -z "$sourced" ] || explorer=sources program=$sourced
 	hunt "$program"
 	if [ -n "$found" ]; then
 		printf 'found     %-40s %s%s\n' "$1" "$found" "${excuse:+ THOUGH IT CANNOT BE}"
