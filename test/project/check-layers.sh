@@ -11,11 +11,11 @@ set -u
 layer() {
 	case $1 in
 	sync) echo 0 ;;
-	clock | memory | turn | ring | lesson | status | log | hooks | schedule) echo 1 ;;
+	clock | memory | turn | ring | lesson | status | log | hooks) echo 1 ;;
 	waiter | tour | box | agenda | table) echo 2 ;;
 	queue | tray | batch | marks) echo 3 ;;
 	cancel | spin | fan | source | tree) echo 4 ;;
-	wait | dial | survey) echo 5 ;;
+	wait | dial | schedule | survey) echo 5 ;;
 	channel | passage) echo 6 ;;
 	resolve | notice) echo 7 ;;
 	ends) echo 8 ;;
