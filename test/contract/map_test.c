@@ -645,6 +645,22 @@ TEST(filter_wait, holds_at_the_top_of_a_chain, 5)
 	lanes_free(&lanes);
 }
 
+/* A filter of what a map made is asked too, though the map leaves nothing out. */
+TEST(filter_wait, asks_the_filter_above_a_map, 5)
+{
+	struct test_pair pair = test_pair_new(sizeof(int), 5);
+	duct_receiver *filtered = filter_of(map_of(pair.rx, plus, &hundred), even, NULL);
+
+	pair.rx = NULL;
+	CHECK(sends(pair.tx, 1, 1));
+	CHECK_STATUS(duct_receiver_wait(filtered, 0, NULL), DUCT_TIMEDOUT);
+	CHECK(sends(pair.tx, 2, 2));
+	CHECK_STATUS(duct_receiver_wait(filtered, 0, NULL), DUCT_OK);
+	CHECK(reads(filtered, 102, 102));
+	duct_receiver_free(filtered);
+	test_pair_free(&pair);
+}
+
 /* Two threads wait; when the one that takes from the source gives up, the other one does it. */
 TEST(filter_wait, is_passed_on_by_a_thread_that_gives_up, 10)
 {
@@ -1081,6 +1097,7 @@ static void forget(void *to, void *from, void *context)
 TEST(map, is_of_messages_of_any_size, 5)
 {
 	struct test_pair pair = test_pair_new(1, 5);
+	static unsigned char out[3000];
 	duct_receiver *wide, *nothing;
 	unsigned char in = 0;
 
@@ -1096,6 +1113,16 @@ TEST(map, is_of_messages_of_any_size, 5)
 	CHECK_STATUS(duct_receiver_wait(nothing, 0, NULL), DUCT_OK);
 	CHECK_STATUS(duct_try_recv(nothing, NULL), DUCT_OK);
 	CHECK_STATUS(duct_try_recv(nothing, &in), DUCT_EMPTY);
+	duct_receiver_free(nothing);
+	test_pair_free(&pair);
+
+	pair = test_pair_new(sizeof out, 5);
+	memset(out, 'c', sizeof out);
+	CHECK_STATUS(duct_map_new(&nothing, pair.rx, 1, narrow, NULL, NULL), DUCT_OK);
+	pair.rx = NULL;
+	CHECK_STATUS(duct_send(pair.tx, out), DUCT_OK);
+	CHECK_STATUS(duct_try_recv(nothing, &in), DUCT_OK);
+	CHECK(in == 'c');
 	duct_receiver_free(nothing);
 	test_pair_free(&pair);
 }

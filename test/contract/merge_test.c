@@ -725,6 +725,24 @@ TEST(merge_remove, of_the_last_ends_one_that_was_closed, 5)
 	lanes_free(&lanes);
 }
 
+/* And not before: those that are left drain. */
+TEST(merge_remove, of_one_that_was_closed_leaves_the_others_to_drain, 5)
+{
+	struct crowd crowd = crowd_new(NULL);
+	duct_receiver *parts[2], *merged, *out;
+
+	for (int k = 0; k < 2; k++)
+		parts[k] = crowd_join(&crowd, DUCT_DROP_OLDEST, 5);
+	CHECK_STATUS(duct_merge_new(&merged, parts, 2, NULL), DUCT_OK);
+	CHECK(sends(crowd.tx, 1, 2));
+	duct_receiver_close(merged);
+	CHECK_STATUS(duct_merge_remove(merged, 0, &out), DUCT_OK);
+	CHECK(reads(out, 1, 2) && reads(merged, 1, 2) && then(merged, DUCT_CLOSED));
+	duct_receiver_free(out);
+	duct_receiver_free(merged);
+	crowd_free(&crowd);
+}
+
 /* To one that was closed, or has ended, none is added: the source is still the caller's. */
 TEST(merge_add, to_one_that_has_ended_is_refused, 5)
 {
@@ -1176,6 +1194,28 @@ TEST(merge_select, tells_its_end_once, 5)
 	duct_receiver_free(merged);
 	test_pair_free(&pair);
 	lanes_free(&lanes);
+}
+
+/* Beside cases that are nothing, or have ended: the one that is chosen is told by its place in the array. */
+TEST(merge_select, leaves_out_what_is_no_case_any_more, 5)
+{
+	struct test_pair pair = test_pair_new(0, 1);
+	duct_receiver *event;
+	size_t chosen = 77;
+
+	CHECK_STATUS(duct_event_new(&event, NULL), DUCT_OK);
+	duct_channel_close(pair.channel, 0);
+	for (int again = 0; again < 20; again++) {
+		duct_case cases[] = { DUCT_RECV(NULL, NULL), DUCT_RECV(pair.rx, NULL), DUCT_RECV(event, NULL) };
+
+		cases[1].status = DUCT_CLOSED;
+		CHECK_STATUS(duct_try_select(cases, 3, &chosen), DUCT_EMPTY);
+		CHECK_STATUS(duct_event_set(event), DUCT_OK);
+		CHECK_STATUS(duct_try_select(cases, 3, &chosen), DUCT_OK);
+		CHECK(chosen == 2 && cases[2].status == DUCT_OK);
+	}
+	duct_receiver_free(event);
+	test_pair_free(&pair);
 }
 
 /* A thread that selects over a merge and a send is served by either. */

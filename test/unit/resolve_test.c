@@ -236,6 +236,69 @@ TEST(resolve, looks_at_all_that_was_there_when_the_deadline_passed, 10)
 		}
 }
 
+/* Others are asked before a filter that refused is asked again, however many messages it has: in a select and in a merge. */
+TEST(resolve, asks_others_after_what_was_refused, 10)
+{
+	struct test_pair pair = test_pair_new(sizeof(uint64_t), 4), plain = test_pair_new(sizeof(uint64_t), 4);
+	duct_receiver *filtered, *merged;
+	uint64_t in = 0;
+
+	CHECK_STATUS(duct_filter_new(&filtered, pair.rx, refuse_and_send, NULL, DUCT_COMBINE(.borrow = true)), DUCT_OK);
+	CHECK_STATUS(
+	    duct_merge_new(&merged, (duct_receiver *[]){ filtered, plain.rx }, 2, DUCT_COMBINE(.borrow = true)), DUCT_OK);
+	asking.tx = pair.tx;
+	asking.sends = true;
+	CHECK_STATUS(duct_send(pair.tx, &(uint64_t){ 1 }), DUCT_OK);
+	for (uint64_t n = 0; n < 40; n++) {
+		duct_case cases[] = { DUCT_RECV(filtered, &in), DUCT_RECV(plain.rx, &in) };
+		size_t chosen = 77;
+
+		asking.asked = 0;
+		CHECK_STATUS(duct_send(plain.tx, &n), DUCT_OK);
+		if (n % 2 == 0) {
+			CHECK_STATUS(duct_recv(merged, &in), DUCT_OK);
+			CHECK(asking.asked <= 1);
+		} else {
+			CHECK_STATUS(duct_select(cases, 2, &chosen), DUCT_OK);
+			CHECK(chosen == 1 && asking.asked <= 30); /* at random */
+		}
+		CHECK(in == n);
+	}
+	duct_receiver_free(merged);
+	duct_receiver_free(filtered);
+	test_pair_free(&pair);
+	test_pair_free(&plain);
+}
+
+static duct_cancel *raised_in_ten;
+
+static bool refuse_and_raise(const void *message, void *context)
+{
+	if (asking.asked == 9)
+		duct_cancel_raise(raised_in_ten);
+	return refuse_and_send(message, context);
+}
+
+/* A token is seen between messages that are refused, though there is always one more. */
+TEST(resolve, sees_the_token_between_messages_that_are_refused, 10)
+{
+	struct test_pair pair = test_pair_new(sizeof(uint64_t), 4);
+	duct_receiver *filtered;
+	uint64_t in;
+
+	CHECK_STATUS(duct_filter_new(&filtered, pair.rx, refuse_and_raise, NULL, DUCT_COMBINE(.borrow = true)), DUCT_OK);
+	CHECK_STATUS(duct_cancel_new(&raised_in_ten, NULL, DUCT_FOREVER), DUCT_OK);
+	asking.tx = pair.tx;
+	asking.sends = true;
+	asking.asked = 0;
+	CHECK_STATUS(duct_send(pair.tx, &(uint64_t){ 1 }), DUCT_OK);
+	CHECK_STATUS(duct_recv_until(filtered, &in, DUCT_FOREVER, raised_in_ten), DUCT_CANCELED);
+	CHECK(asking.asked == 10);
+	duct_cancel_free(raised_in_ten);
+	duct_receiver_free(filtered);
+	test_pair_free(&pair);
+}
+
 /* ---- Taking in order to know ------------------------------------------------------------------------------------------- */
 
 static bool any(const void *message, void *context)

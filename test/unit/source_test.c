@@ -150,7 +150,12 @@ TEST(source_new, refuses_what_overflows, 5)
 TEST(source, drops_what_it_holds_with_it, 5)
 {
 	struct source *source = source_of_ours(&plain_kind);
+	uint64_t in = 0;
 
+	for (uint64_t n = 5; n < 8; n++) {
+		CHECK_STATUS(source_put(source, &n), DUCT_OK);
+		CHECK_STATUS(take(source, &in), DUCT_OK);
+	}
 	CHECK_STATUS(source_put(source, &(uint64_t){ 8 }), DUCT_OK);
 	source_free(source);
 	CHECK(seen.dropped == 1 && seen.last == 8 && seen.destroyed == 1);
@@ -204,7 +209,7 @@ TEST(source_put, serves_who_waits, 5)
 	CHECK(queue_backlog(&source->queue).len == 0);
 	sleeper_recv(&receiver, &source->end);
 	source_hold(source, &(uint64_t){ 6 });
-	CHECK(sleeper_woke(&receiver, DUCT_OK) && receiver.message == 6);
+	CHECK(sleeper_woke(&receiver, DUCT_OK) && receiver.message == 6 && queue_backlog(&source->queue).len == 0);
 	source_free(source);
 }
 
