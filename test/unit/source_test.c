@@ -321,6 +321,16 @@ TEST(source_part_ended, lets_go_of_the_part, 5)
 	parts_free(&parts);
 }
 
+/* One that was taken out meanwhile ends nothing: a merge without parts waits for new ones. */
+TEST(source_part_ended, of_one_that_is_gone_ends_nothing, 5)
+{
+	struct source *source = source_of_ours(&many_kind);
+
+	source_part_ended(source, 5, DUCT_CLOSED);
+	CHECK(!source_has_ended(source) && source->version == 0);
+	source_free(source);
+}
+
 /* With its last part it ends: a merge because none is left, others as the part did.  Who waits is told. */
 TEST(source_part_ended, ends_with_the_last, 5)
 {
