@@ -389,12 +389,14 @@ static void run_select(const struct step *step)
 	wait_return(&wait, operation, (int)cases[chosen].status, (int)chosen);
 }
 
-/* Stands in for the library's own: where a fair select starts is the explorer's choice. */
+/* Stands in for the library's own: at which case a fair select starts is the explorer's choice (tour.h: a fraction of them). */
 uint64_t __wrap_turn_next(void)
 {
 	const struct step *step = inside[explorer_self()];
+	uint64_t cases = step == NULL || step->verb != SELECT ? 1 : (uint64_t)step->case_count;
+	uint64_t first = (uint64_t)explorer_choose((int)cases);
 
-	return step == NULL || step->verb != SELECT ? 0 : (uint64_t)explorer_choose(step->case_count);
+	return ((first << 32) + cases - 1) / cases;
 }
 
 /* ---- Tokens ----------------------------------------------------------------------------------------------------------- */
