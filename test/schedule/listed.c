@@ -422,7 +422,7 @@ const struct pair listed_pairs[] = {
 	{ "1 0 1 0 x0 y0|x0 y0", "done =1|done =1, done =2|done =2" },
 	/* close, select of both sides: ends by either, done if it was first or there is a message */
 	{ "0 0 0 0 x0|[s0r0]", "done|s0:closed, done|r0:closed" },
-	{ "1 0 0 0 x0|[s0r0]", "done|s0:closed, done|s0" },
+	{ "1 0 0 0 x0|[s0r0]", "done|s0:closed, done|r0:closed, done|s0" },
 	{ "1 0 1 0 x0|[s0r0]", "done|s0:closed, done|r0#0" },
 	/* close, select */
 	{ "0 0 0 0 x0|[r0s1]", "done|r0:closed" },
@@ -446,8 +446,8 @@ const struct pair listed_pairs[] = {
 	{ "1 0 1 0 x0|R0 y0", "done|done =1, done|done =0" },
 	/* select, select: a pair of matching cases meets, on either channel */
 	{ "0 0 0 0 [s0r1]|[r0s1]", "s0|r0#1, r1#2|s1" },
-	{ "1 0 0 0 [s0r1]|[r0s1]", "s0|r0#1" },
-	{ "1 0 1 0 [s0r1]|[r0s1]", "s0|r0#0" },
+	{ "1 0 0 0 [s0r1]|[r0s1]", "s0|r0#1, r1#2|s1" },
+	{ "1 0 1 0 [s0r1]|[r0s1]", "s0|r0#0, r1#2|s1" },
 	/* select, select of both sides of one channel: meet each other, never themselves */
 	{ "0 0 0 0 [s0r0]|[s0r0]", "r0#2|s0, s0|r0#1" },
 	{ "1 0 0 0 [s0r0]|[s0r0]", "s0|r0#1, r0#2|s0" },
