@@ -154,14 +154,13 @@ static bool add_parts(struct plan *plan, uint32_t above)
 
 /* ---- Taking in order to know ----------------------------------------------------------------------------------- */
 
-/* Not if there is one already: nobody needs to know more, and there is room for one only. */
 static bool begin_to_pull(struct source *source)
 {
 	bool begun;
 
 	queue_lock_both(&source->queue);
-	begun = !source->pulled && queue_backlog_locked(&source->queue).len == 0;
-	source->pulled |= begun;
+	begun = !source->pulled;
+	source->pulled = true;
 	queue_unlock_both(&source->queue);
 	return begun;
 }
