@@ -230,17 +230,15 @@ static duct_status put_into_locked(struct queue *queue, const void *message, str
 	return DUCT_OK;
 }
 
-/* A message and the end behind it, in one step for all others: with both locks. */
+/* A message and the end behind it, in one step for all others: with both locks.  It is also the first, so there is room for it. */
 static duct_status put_last_locked(struct queue *queue, const void *message, struct node **wakes)
 {
 	const bool locked = queue_lock_take_also(queue);
 	duct_status status = put_into_locked(queue, message, wakes);
 
-	if (status == DUCT_OK) {
-		queue_mark_puts_locked(queue, DUCT_CLOSED);
-		queue_mark_takes_locked(queue, DUCT_CLOSED);
-		queue_stop_waits_locked(queue, wakes);
-	}
+	queue_mark_puts_locked(queue, DUCT_CLOSED);
+	queue_mark_takes_locked(queue, DUCT_CLOSED);
+	queue_stop_waits_locked(queue, wakes);
 	if (locked)
 		queue_unlock_take_also(queue);
 	return status;

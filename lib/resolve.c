@@ -200,7 +200,7 @@ static bool add_tree(struct plan *plan, uint32_t case_number)
 		return false;
 	add_case(plan, &plan->cases[case_number], case_number);
 	for (uint32_t i = root; i < plan->len; i++)
-		if (plan->branches[i].end->source != NULL && !plan->branches[i].is_send && !add_parts(plan, i))
+		if (plan->branches[i].end->source != NULL && !add_parts(plan, i))
 			return false;
 	settle_pulling(plan, root);
 	return true;
@@ -268,7 +268,8 @@ static bool make_hands(struct plan *plan)
 	if (size <= FEW_BYTES)
 		return true;
 	size = (size + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE;
-	if (size > SIZE_MAX / 2 || (plan->memory = memory_new(NULL, 2 * size)) == NULL)
+	if ((plan->memory = memory_new(NULL, 2 * size)) ==
+	    NULL) /* there is memory for one in some ring, so 2 do not overflow */
 		return false;
 	plan->hands[0] = plan->memory;
 	plan->hands[1] = plan->hands[0] + size;
@@ -553,8 +554,7 @@ static duct_status attempt_all(struct plan *plan, size_t *attempts, size_t *done
 		if (status == AGAIN && gives_up(plan, attempts))
 			status = duct_cancel_raised(plan->rules->cancel) ? DUCT_CANCELED : plan->rules->expired;
 	} while (status == AGAIN && !plan->has_choice && !has_moved(plan));
-	if (plan->len > 0)
-		*done = plan->branches[plan->wait.ops[plan->wait.done].number].case_number;
+	*done = plan->branches[plan->wait.ops[plan->wait.done].number].case_number;
 	finish_wait(plan);
 	return status;
 }

@@ -73,17 +73,12 @@ static duct_time next_tick(const struct timer *timer, const struct tick *tick)
 	int cancellation;
 	duct_time next;
 
-	if (options->next == NULL) {
-		switch (options->missed) {
-		case DUCT_SKIP_AND_RESYNC:
-			return schedule_resync(tick->now, tick->scheduled, tick->interval);
-		case DUCT_SKIP_AND_DRIFT:
-			return schedule_drift(tick->now, tick->scheduled, tick->interval, options->tolerance);
-		case DUCT_TRIGGER_ALL:
-		default:
-			return schedule_trigger_all(tick->scheduled, tick->interval);
-		}
-	}
+	if (options->next == NULL && options->missed == DUCT_SKIP_AND_RESYNC)
+		return schedule_resync(tick->now, tick->scheduled, tick->interval);
+	if (options->next == NULL && options->missed == DUCT_SKIP_AND_DRIFT)
+		return schedule_drift(tick->now, tick->scheduled, tick->interval, options->tolerance);
+	if (options->next == NULL)
+		return schedule_trigger_all(tick->scheduled, tick->interval);
 	cancellation = cancellation_hold();
 	next = options->next(tick->now, tick->scheduled, tick->interval, options->context);
 	cancellation_resume(cancellation);

@@ -1423,3 +1423,86 @@ TEST(with_previous, is_shared_by_threads, 30)
 	test_pair_free(&sharing.pair);
 	CHECK(instances_alive() == 0);
 }
+
+/* ---- What is closed with others behind it -------------------------------------------------------------------------------- */
+
+/* A broadcast receiver with one message, in the middle of one of each kind of source. */
+static duct_receiver *deep_of(duct_receiver *rx, int kind)
+{
+	duct_receiver *made = rx, *empty;
+
+	switch (kind) {
+	case 0:
+		CHECK_STATUS(duct_merge_new(&made, &rx, 1, NULL), DUCT_OK);
+		return made;
+	case 1:
+		return map_of(rx, plus, &zero);
+	case 2:
+		return filter_of(rx, any, NULL);
+	default:
+		/* beside a source that has no parts, and never anything */
+		CHECK_STATUS(duct_never_new(&empty, sizeof(int)), DUCT_OK);
+		CHECK_STATUS(duct_merge_new(&made, (duct_receiver *[]){ empty, rx }, 2, NULL), DUCT_OK);
+		return made;
+	}
+}
+
+/* What a source that is closed still has behind others comes, and then the end. */
+TEST(map, that_is_closed_drains_however_deep, 5)
+{
+	for (int kind = 0; kind < 4; kind++) {
+		duct_sender *tx;
+		duct_receiver *rx, *mapped;
+		int number = 7;
+
+		CHECK_STATUS(duct_broadcast_open(&tx, &rx, sizeof(int), NULL, NULL), DUCT_OK);
+		CHECK_STATUS(duct_send(tx, &number), DUCT_OK);
+		mapped = map_of(deep_of(rx, kind), plus, &zero);
+		duct_receiver_close(mapped);
+		number = -1;
+		CHECK_STATUS(duct_recv(mapped, &number), DUCT_OK);
+		CHECK(number == 7);
+		CHECK_STATUS(duct_recv(mapped, &number), DUCT_CLOSED);
+		duct_receiver_free(mapped);
+		duct_sender_free(tx);
+	}
+}
+
+/* ---- A comparison within a comparison ------------------------------------------------------------------------------------ */
+
+static duct_receiver *compared;
+
+/* Receives the next one from the same receiver, in the middle of its own comparison. */
+static bool compares_the_next(const void *previous, const void *message, void *context)
+{
+	int *depth = context, next;
+
+	CHECK(int_at(previous) < int_at(message));
+	if (*depth > 0) {
+		--*depth;
+		CHECK_STATUS(duct_try_recv(compared, &next), DUCT_OK);
+		CHECK(next == int_at(message) + *depth + 1);
+	}
+	return true;
+}
+
+TEST(with_previous, may_receive_from_itself, 5)
+{
+	struct test_pair pair = test_pair_new(sizeof(int), 16);
+	int depth = 3, number;
+
+	for (int i = 0; i < 10; i++)
+		CHECK_STATUS(duct_send(pair.tx, &i), DUCT_OK);
+	CHECK_STATUS(duct_with_previous_new(&compared, pair.rx, compares_the_next, &depth, true, NULL), DUCT_OK);
+	pair.rx = NULL;
+	CHECK_STATUS(duct_recv(compared, &number), DUCT_OK);
+	CHECK(number == 0);
+	CHECK_STATUS(duct_recv(compared, &number), DUCT_OK);
+	CHECK(number == 1 && depth == 0);
+	for (int i = 5; i < 10; i++) {
+		CHECK_STATUS(duct_recv(compared, &number), DUCT_OK);
+		CHECK(number == i);
+	}
+	duct_receiver_free(compared);
+	test_pair_free(&pair);
+}

@@ -1437,3 +1437,42 @@ TEST(merge, loses_nothing_while_sources_come_and_go, 30)
 	duct_receiver_free(crossing.merged);
 	lanes_free(&crossing.lanes);
 }
+
+/* ---- Losses in the middle of a batch --------------------------------------------------------------------------------------- */
+
+/* What was received before the loss was met is the caller's, and the loss is told with it. */
+TEST(merge, tells_of_losses_in_a_batch, 5)
+{
+	bool met = false;
+
+	for (int round = 0; round < 4; round++) {
+		struct test_pair plain = test_pair_new(sizeof(int), 4);
+		duct_sender *tx;
+		duct_receiver *rx, *merged;
+		int numbers[8];
+		size_t received, before = 0;
+		duct_status status;
+
+		CHECK_STATUS(
+		    duct_broadcast_open(&tx, &rx, sizeof(int), DUCT_SUBSCRIPTION(.capacity = 1, .tell_lag = true), NULL),
+		    DUCT_OK);
+		for (int i = 0; i < 3; i++)
+			CHECK_STATUS(duct_send(tx, &i), DUCT_OK);
+		CHECK(test_fill(plain.tx) == 4);
+		CHECK_STATUS(duct_merge_new(&merged, (duct_receiver *[]){ plain.rx, rx }, 2, NULL), DUCT_OK);
+		plain.rx = NULL;
+		for (int i = 0; i < round; i++)
+			before += duct_try_recv(merged, numbers) == DUCT_OK;
+		status = duct_recv_many(merged, numbers, 0, 8, &received, 0, NULL);
+		met |= status == DUCT_LAGGED && received > 0;
+		CHECK(status == DUCT_LAGGED || duct_receiver_lag(merged) == 2);
+		before += received;
+		while (duct_recv_many(merged, numbers, 0, 8, &received, 0, NULL) == DUCT_OK)
+			before += received;
+		CHECK(before == 5 && duct_receiver_lag(merged) == 2);
+		duct_receiver_free(merged);
+		duct_sender_free(tx);
+		test_pair_free(&plain);
+	}
+	CHECK(met);
+}

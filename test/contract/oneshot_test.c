@@ -504,3 +504,26 @@ TEST(oneshot, is_never_seen_closed_before_its_message, 60)
 	}
 	test_join(thread);
 }
+
+/* A select by priority decides with all locks held, and sends so. */
+TEST(oneshot, is_sent_to_by_a_select_in_order, 5)
+{
+	duct_sender *tx;
+	duct_receiver *rx;
+	int message = 42, received = -1;
+	size_t chosen;
+
+	CHECK_STATUS(duct_oneshot_open(&tx, &rx, sizeof(int), NULL), DUCT_OK);
+	struct test_pair empty = test_pair_new(sizeof(int), 1);
+	duct_case cases[] = { DUCT_RECV(empty.rx, &received), DUCT_SEND(tx, &message) };
+
+	CHECK_STATUS(duct_select_until(cases, 2, &chosen, DUCT_PRIORITY, DUCT_FOREVER, NULL), DUCT_OK);
+	CHECK(chosen == 1 && cases[1].status == DUCT_OK);
+	CHECK_STATUS(duct_try_send(tx, &message), DUCT_CLOSED);
+	CHECK_STATUS(duct_recv(rx, &received), DUCT_OK);
+	CHECK(received == 42);
+	CHECK_STATUS(duct_recv(rx, &received), DUCT_CLOSED);
+	duct_sender_free(tx);
+	duct_receiver_free(rx);
+	test_pair_free(&empty);
+}
