@@ -330,3 +330,108 @@ TEST(nomem, of_what_is_made_of_receivers_changes_nothing, 300)
 {
 	check_forms(forms, ARRAY_LEN(forms), "what is made of receivers");
 }
+
+/* ---- Beside the table ---------------------------------------------------------------------------------------------------- */
+
+static int copies_left;
+
+static int copy_int(void *to, const void *from, void *context)
+{
+	(void)context;
+	memcpy(to, from, sizeof(int));
+	copies_left++;
+	return 0;
+}
+
+static void drop_int(void *message, void *context)
+{
+	(void)message;
+	(void)context;
+	copies_left--;
+}
+
+/* A send to a broadcast that needs memory for copies, in a select with a merge: all or nothing. */
+TEST(nomem_select, beside_a_merge_sends_to_all_or_to_nobody, 60)
+{
+	bool met = true;
+
+	for (long n = 1; met; n++) {
+		duct_sender *tx, *empty;
+		duct_receiver *rx, *other, *merged;
+		int message = 5, received = 77;
+		size_t chosen = 9;
+		duct_status status;
+
+		CHECK_STATUS(duct_broadcast_open(&tx, &rx, sizeof(int), NULL, DUCT_OPTIONS(.copy = copy_int, .drop = drop_int)),
+		    DUCT_OK);
+		CHECK_STATUS(duct_receiver_clone(rx, &other), DUCT_OK);
+		CHECK_STATUS(duct_anycast_open(&empty, &merged, sizeof(int), 1, NULL), DUCT_OK);
+		CHECK_STATUS(duct_merge_new(&merged, (duct_receiver *[]){ merged }, 1, NULL), DUCT_OK);
+		copies_left = 0;
+		duct_case cases[] = { DUCT_RECV(merged, &received), DUCT_SEND(tx, &message) };
+
+		fault_begin(n);
+		status = duct_select(cases, 2, &chosen);
+		met = fault_end() >= n;
+		CHECK(status == DUCT_OK || (met && status == DUCT_NOMEM));
+		CHECK(chosen == (status == DUCT_OK ? 1 : 9) && received == 77);
+		CHECK(duct_receiver_len(rx) == (status == DUCT_OK) && duct_receiver_len(other) == (status == DUCT_OK));
+		CHECK(copies_left == (status == DUCT_OK));
+		duct_receiver_free(merged);
+		duct_sender_free(empty);
+		duct_sender_free(tx);
+		duct_receiver_free(rx);
+		duct_receiver_free(other);
+	}
+}
+
+static duct_receiver *compared;
+static int nested, inner;
+
+/* Receives from the same receiver in the middle, so that more memory is needed than one thread keeps. */
+static bool compares_the_next(const void *previous, const void *message, void *context)
+{
+	int next;
+
+	(void)previous;
+	(void)message;
+	(void)context;
+	if (nested > 0) {
+		nested--;
+		CHECK_STATUS(duct_try_recv(compared, &next), DUCT_OK);
+		inner++;
+	}
+	return true;
+}
+
+/* Without memory for a copy nothing is lost: the next message is a first one again, and is kept as such. */
+TEST(nomem_previous, counts_the_next_as_the_first, 60)
+{
+	bool met = true;
+
+	for (long n = 1; met; n++) {
+		duct_sender *tx;
+		duct_receiver *rx;
+		int message;
+
+		CHECK_STATUS(duct_anycast_open(&tx, &rx, sizeof(int), 16, NULL), DUCT_OK);
+		CHECK_STATUS(duct_with_previous_new(&compared, rx, compares_the_next, NULL, true, NULL), DUCT_OK);
+		for (int i = 0; i < 8; i++)
+			CHECK_STATUS(duct_send(tx, &i), DUCT_OK);
+		CHECK_STATUS(duct_recv(compared, &message), DUCT_OK);
+		nested = 3;
+		inner = 0;
+		fault_begin(n);
+		CHECK_STATUS(duct_recv(compared, &message), DUCT_OK);
+		CHECK(message == 1);
+		for (int i = 2 + inner; i < 8; i = message + 1 + inner) {
+			inner = 0;
+			CHECK_STATUS(duct_try_recv(compared, &message), DUCT_OK);
+			CHECK(message == i);
+		}
+		met = fault_end() >= n;
+		CHECK_STATUS(duct_try_recv(compared, &message), DUCT_EMPTY);
+		duct_receiver_free(compared);
+		duct_sender_free(tx);
+	}
+}
