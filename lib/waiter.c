@@ -120,8 +120,6 @@ static bool poll_until(struct pollfd *polls, size_t count, duct_time deadline)
 {
 	const struct timespec left = deadline_timespec(duct_remaining_ns(deadline));
 
-	for (size_t i = 0; i < count; i++)
-		polls[i].revents = 0;
 	return ppoll(polls, count, deadline == DUCT_FOREVER ? NULL : &left, NULL) >= 0 || errno == EINTR;
 }
 

@@ -100,7 +100,8 @@ duct_status waiter_sleep(struct waiter *waiter, duct_time deadline);
 #define WAITER_READABLE DUCT_UNSUPPORTED
 
 /*
- * The same, or until one of the descriptors can be read; the last of the count is no descriptor, but room for the bell.
+ * The same, or until one of the descriptors can be read; the last of the count is no descriptor, but room for the bell, and
+ * revents of the others are 0.
  * DUCT_NOMEM also if there is no descriptor for the bell, or the system does not poll so many.
  */
 duct_status waiter_poll(struct waiter *waiter, duct_time deadline, struct pollfd *polls, size_t count);

@@ -124,6 +124,7 @@ TEST(scheduler, takes_back_what_is_due_but_not_received, 5)
 		CHECK_STATUS(duct_receiver_wait(scheduler, 0, NULL), DUCT_OK);
 		CHECK(duct_scheduler_pending(scheduler) == 1);
 		CHECK_STATUS(unset(2), DUCT_EMPTY);
+		CHECK_STATUS(unset(257), DUCT_EMPTY); /* whose first byte is the same */
 		if (replaced) {
 			CHECK_STATUS(set(1, duct_clock_now(clock_by_hand) + 5), DUCT_OK);
 			CHECK(duct_scheduler_pending(scheduler) == 1);
@@ -192,7 +193,7 @@ TEST(scheduler, wakes_who_waits, 20)
 /* By the system's clock: never early, and an earlier object that is set later comes first. */
 TEST(scheduler, goes_by_the_time_of_the_system, 10)
 {
-	duct_time begun = duct_now(), late = begun + 30000000, early = begun + 20000000;
+	duct_time begun = duct_now(), late = begun + 150000000, early = begun + 100000000;
 	int object;
 
 	CHECK_STATUS(duct_scheduler_new(&scheduler, sizeof(int), "reminders", NULL), DUCT_OK);
@@ -220,7 +221,117 @@ TEST(scheduler, closed_gives_what_was_due_and_takes_no_more, 5)
 	CHECK_STATUS(duct_recv(scheduler, &object), DUCT_OK);
 	CHECK(object == 1);
 	CHECK_STATUS(duct_recv(scheduler, &object), DUCT_CLOSED);
+	CHECK_STATUS(duct_clock_advance(clock_by_hand, 10), DUCT_OK);
+	CHECK_STATUS(duct_try_recv(scheduler, &object), DUCT_CLOSED);
+	CHECK(duct_scheduler_pending(scheduler) == 1); /* nothing becomes of it any more */
 	finish();
+}
+
+enum { SHARED = 20000, SHARERS = 2, SETTERS = 2 };
+
+static atomic_uchar times_received[SHARED];
+static atomic_int left_to_receive;
+
+static void *share_objects(void *argument)
+{
+	int object;
+
+	while (atomic_load(&left_to_receive) > 0) {
+		if (duct_try_recv(scheduler, &object) != DUCT_OK)
+			continue;
+		atomic_fetch_add(&times_received[object], 1);
+		atomic_fetch_sub(&left_to_receive, 1);
+	}
+	return argument;
+}
+
+/* Every other object, and one that is not to come. */
+static void *set_objects(void *first)
+{
+	for (int i = *(int *)first; i < SHARED; i += SETTERS) {
+		CHECK_STATUS(set(i, DUCT_FOREVER - 1), DUCT_OK);
+		CHECK_STATUS(set(SHARED + i, DUCT_FOREVER - 1), DUCT_OK);
+		while (set(i, duct_clock_now(clock_by_hand) + 1000000) != DUCT_OK)
+			; /* the other one has set the clock meanwhile */
+		CHECK_STATUS(unset(SHARED + i), DUCT_OK);
+		if (i % 100 == 0)
+			CHECK_STATUS(duct_clock_advance(clock_by_hand, 100000), DUCT_OK);
+	}
+	return NULL;
+}
+
+/* Threads that receive what others set, set anew and unset, get each object once. */
+TEST(scheduler, is_shared_by_threads, 60)
+{
+	pthread_t threads[SHARERS + SETTERS];
+	int first[SETTERS];
+
+	begin();
+	atomic_store(&left_to_receive, SHARED);
+	for (int i = 0; i < SETTERS; i++) {
+		first[i] = i;
+		threads[i] = test_start(set_objects, &first[i]);
+	}
+	for (int i = 0; i < SHARERS; i++)
+		threads[SETTERS + i] = test_start(share_objects, NULL);
+	for (int i = 0; i < SETTERS; i++)
+		test_join(threads[i]);
+	CHECK_STATUS(duct_clock_advance(clock_by_hand, 1000000), DUCT_OK);
+	for (int i = SETTERS; i < SHARERS + SETTERS; i++)
+		test_join(threads[i]);
+	for (int i = 0; i < SHARED; i++)
+		CHECK(times_received[i] == 1);
+	CHECK(duct_scheduler_pending(scheduler) == 0);
+	finish();
+}
+
+/* Unless the system keeps this thread until that has passed. */
+static void set_soon(int object)
+{
+	duct_status status;
+
+	while ((status = set(object, duct_after_ms(1))) != DUCT_OK)
+		CHECK_STATUS(status, DUCT_TIMEDOUT);
+}
+
+/* By the system's clock nothing else than the new time can wake it. */
+TEST(scheduler, that_is_waited_for_learns_of_an_earlier_time, 20)
+{
+	struct waiter waiter = { .object = -1 };
+	pthread_t thread;
+
+	CHECK_STATUS(duct_scheduler_new(&scheduler, sizeof(int), NULL, NULL), DUCT_OK);
+	CHECK_STATUS(set(1, duct_after_s(100000)), DUCT_OK);
+	thread = test_start(wait_for_object, &waiter);
+	for (int i = 0; i < 100; i++)
+		test_pause();
+	set_soon(2);
+	test_join(thread);
+	CHECK_STATUS(waiter.status, DUCT_OK);
+	CHECK(waiter.object == 2);
+	duct_receiver_free(scheduler);
+}
+
+/* Who looks at the right moment finds the object due, and hands it to the one who has waited longer. */
+TEST(scheduler, serves_who_waits_first, 30)
+{
+	CHECK_STATUS(duct_scheduler_new(&scheduler, sizeof(int), NULL, NULL), DUCT_OK);
+	for (int round = 0; round < test_rounds(200, 2000); round++) {
+		struct waiter waiter = { .object = -1 };
+		pthread_t thread;
+		int object = -1;
+
+		set_soon(round);
+		thread = test_start(wait_for_object, &waiter);
+		while (!atomic_load(&waiter.done) && object == -1)
+			(void)!duct_try_recv(scheduler, &object);
+		if (object != -1)
+			set_soon(object); /* the other one was late */
+		test_join(thread);
+		CHECK_STATUS(waiter.status, DUCT_OK);
+		CHECK(waiter.object == round);
+	}
+	duct_receiver_free(scheduler);
 }
 
 TEST(scheduler, in_a_select_with_a_channel, 5)

@@ -691,7 +691,7 @@ TEST(watcher_descriptors, that_are_short_for_looks_are_made_up_for, 20)
 	folder_end(&folder);
 }
 
-enum { CROWD = 60 };
+enum { CROWD = 24 };
 
 /* Watchers that only look have no descriptors, so that there may be any number of them. */
 TEST(watcher_descriptors, are_fewer_than_watchers_that_poll, 20)

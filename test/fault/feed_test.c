@@ -205,10 +205,13 @@ static void make_world(struct world *world, const struct place *place)
 	world_init(world, place->state);
 }
 
+/* Which of the two a test is of. */
+static unsigned kind;
+
 static bool applies(const struct form *form, const struct state *state, enum token token)
 {
 	(void)token;
-	return (form->takes & (state->watches ? WATCHER : SCHEDULER)) != 0;
+	return (form->takes & kind) != 0 && state->watches == (kind == WATCHER);
 }
 
 static void rescue_call(const struct world *world)
@@ -259,11 +262,17 @@ static void check_hooks(const struct place *place, const struct world *world)
 	(void)world;
 }
 
+/*
+ * Not in /tmp: a watcher wakes for a moment when a name comes or goes in a directory on the way to its path, and whoever counts
+ * what can fail in a wait would count that of another round.
+ */
 static void begin_folder(void)
 {
 	const char *where = getenv("TMPDIR");
 
-	snprintf(top, sizeof top, "%s/duct-XXXXXX", where != NULL && *where == '/' ? where : "/tmp");
+	if (where == NULL || *where != '/')
+		where = access("/var/tmp", W_OK) == 0 ? "/var/tmp" : "/tmp";
+	snprintf(top, sizeof top, "%s/duct-XXXXXX", where);
 	CHECK(mkdtemp(top) != NULL && chdir(top) == 0);
 }
 
@@ -272,8 +281,15 @@ static void end_folder(void)
 	CHECK(chdir("/") == 0 && rmdir(top) == 0);
 }
 
-TEST(nomem_feed, in_every_function_and_state_changes_nothing, 300)
+TEST(nomem_scheduler, in_every_function_and_state_changes_nothing, 60)
 {
+	kind = SCHEDULER;
+	check_forms(forms, ARRAY_LEN(forms), "a scheduler or watcher");
+}
+
+TEST(nomem_watcher, in_every_function_and_state_changes_nothing, 300)
+{
+	kind = WATCHER;
 	begin_folder();
 	check_forms(forms, ARRAY_LEN(forms), "a scheduler or watcher");
 	end_folder();

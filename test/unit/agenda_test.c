@@ -108,8 +108,50 @@ TEST(agenda, keeps_the_larger_memory, 5)
 	CHECK(agenda_grow(&agenda, second, 0) == second);
 	CHECK(object_of(agenda_first(&agenda)) == 1);
 	memory_free(NULL, second);
-	CHECK(agenda_more(SIZE_MAX / 8) == NULL);
+	CHECK(agenda_more(SIZE_MAX / 8) == NULL && agenda_more(SIZE_MAX / 16 + 1) == NULL);
 	agenda_fini(&agenda);
+}
+
+/* Twice as much each time, a power of two. */
+TEST(agenda, doubles_its_room, 5)
+{
+	agenda = (struct agenda){ .size = sizeof(int) };
+	for (int object = 0; object < 100; object++)
+		set(object, 1);
+	CHECK(agenda.room == 128 && agenda.slots == agenda.heap + 128);
+	agenda_fini(&agenda);
+}
+
+/* By published values of FNV-1a, folded: all bytes count, also in what a small table uses of it. */
+TEST(agenda, hashes_all_bytes, 5)
+{
+	CHECK(object_hash("", 0) == (UINT64_C(0xcbf29ce484222325) ^ UINT64_C(0xcbf29ce4)));
+	CHECK(object_hash("a", 1) == (UINT64_C(0xaf63dc4c8601ec8c) ^ UINT64_C(0xaf63dc4c)));
+	CHECK(object_hash("foobar", 6) == (UINT64_C(0x85944171f73967e8) ^ UINT64_C(0x85944171)));
+}
+
+TEST(agenda, tells_objects_of_one_hash_apart, 5)
+{
+	const int one = 1, other = 2;
+
+	agenda = (struct agenda){ .size = sizeof(int) };
+	set(one, 1);
+	CHECK(object_of(agenda_find(&agenda, &one, object_hash(&one, sizeof one))) == one);
+	CHECK(agenda_find(&agenda, &other, object_hash(&one, sizeof one)) == NULL);
+	agenda_fini(&agenda);
+}
+
+TEST(agenda, has_entries_of_any_size, 5)
+{
+	struct entry *entry;
+	char object[1000];
+
+	memset(object, 'x', sizeof object);
+	for (size_t size = 1; size <= sizeof object; size += 111) {
+		CHECK((entry = entry_new(&(struct agenda){ .size = size }, object)) != NULL);
+		CHECK(memcmp(entry->object, object, size) == 0 && entry->hash == object_hash(object, size));
+		entry_free(entry);
+	}
 }
 
 TEST(agenda, has_no_entry_that_overflows, 5)

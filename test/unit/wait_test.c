@@ -1126,7 +1126,7 @@ static struct spring *spring_new(const struct source_kind *kind, int descriptor)
 struct springs {
 	int pipe[2], next;
 	struct spring *spring[3];
-	struct pollfd polls[3];
+	struct pollfd polls[3]; /* with what ends the wait at once, if it is not overwritten */
 	struct attempt attempt;
 };
 
@@ -1143,6 +1143,8 @@ static void springs_init(struct springs *springs, bool has_descriptor, struct wa
 	attempt_set(&springs->attempt, 0, &desks[0].rx, false);
 	for (uint32_t i = 0; i < 3; i++)
 		attempt_set(&springs->attempt, 1 + i, &springs->spring[i]->source.end, false);
+	for (size_t i = 0; i < ARRAY_LEN(springs->polls); i++)
+		springs->polls[i] = (struct pollfd){ .fd = springs->pipe[1], .events = POLLOUT };
 	springs->attempt.wait.sourced = true;
 	springs->attempt.wait.polls = springs->polls;
 }
