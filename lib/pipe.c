@@ -23,7 +23,7 @@
  *     releases control
  *
  * References keep the pipe: its handle, its thread, and calls that may block.  Whoever gives the last one back frees it, which
- * is the thread itself if the handle was freed in a hook: then nobody can join it, and it detaches itself.
+ * is the thread itself if the handle was freed in a hook: then nobody can join it, and it is detached.
  */
 #include "cancel.h"
 #include "channel.h"
@@ -96,13 +96,13 @@ static void drop_hand(duct_pipe *pipe)
 	cancellation_resume(cancellation);
 }
 
+/* A thread that is not joined by now was to free the pipe: it comes here itself, or has nothing to do with it any more. */
 static void pipe_destroy(duct_pipe *pipe)
 {
-	if (pipe->has_thread && pthread_equal(pipe->thread, pthread_self())) {
+	if (pipe->has_thread) {
 		pthread_detach(pipe->thread);
 		forget_thread(pipe);
 	}
-	join_thread(pipe);
 	drop_hand(pipe);
 	if ((pipe->flags & DUCT_BORROW_RECEIVER) == 0)
 		duct_receiver_free(pipe->receiver);

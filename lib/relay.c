@@ -26,13 +26,11 @@ struct duct_relay {
 	duct_sender *senders[];    /* [I] */
 };
 
+/* The handles that it owns are references to ends that the free has closed; those that it borrows are pinned. */
 static void relay_destroy(duct_relay *relay)
 {
 	for (size_t i = 0; i < relay->count; i++)
-		if (relay->flags & DUCT_BORROW_SENDER)
-			end_unpin(&relay->senders[i]->end);
-		else
-			duct_sender_free(relay->senders[i]);
+		end_unpin(&relay->senders[i]->end);
 	memory_free(NULL, relay);
 }
 

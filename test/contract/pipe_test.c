@@ -770,7 +770,7 @@ static struct {
 	duct_sender *source_tx;
 	duct_receiver *target_rx;
 	void (*act)(void);
-	atomic_bool entered, stopping, let_go, left;
+	atomic_bool entered, stopping, let_go, left, canceled_later;
 } hooked;
 
 static void act_on_drop(void *message, void *context)
@@ -909,6 +909,33 @@ static void *stop_hooked(void *argument)
 }
 
 static atomic_int starter_id;
+
+static void *stop_and_be_canceled(void *argument)
+{
+	tell_thread_id(&starter_id);
+	duct_pipe_stop(hooked.pipe);
+	atomic_store(&hooked.canceled_later, true);
+	pthread_testcancel();
+	return argument;
+}
+
+/* A thread that is canceled while it stops a pipe is canceled after that. */
+TEST(pipe, is_stopped_by_a_thread_that_is_canceled, 5)
+{
+	pthread_t stopper;
+	void *result;
+
+	hooked_begin(await_stop);
+	AWAIT(atomic_load(&hooked.entered));
+	stopper = test_start(stop_and_be_canceled, NULL);
+	AWAIT(atomic_load(&hooked.stopping));
+	await_asleep(&starter_id);
+	CHECK(pthread_cancel(stopper) == 0);
+	atomic_store(&hooked.let_go, true);
+	CHECK(pthread_join(stopper, &result) == 0 && result == PTHREAD_CANCELED);
+	CHECK(atomic_load(&hooked.canceled_later) && duct_pipe_state(hooked.pipe) == DUCT_PIPE_STOPPED);
+	hooked_end();
+}
 
 static void *start_hooked(void *argument)
 {

@@ -461,8 +461,12 @@ TEST(relay, leaves_what_it_borrows_open, 5)
 	duct_relay_close(tee.relay);
 	CHECK_STATUS(duct_relay_try_send(tee.relay, &(int){ 1 }, statuses), DUCT_CLOSED);
 	CHECK(statuses_are(statuses, DUCT_CLOSED, DUCT_CLOSED, DUCT_CLOSED));
-	for (int i = 0; i < TARGETS; i++)
-		CHECK(sends(tee.to[i].tx, 5, 5) && reads(tee.to[i].rx, 5, 5) && then(tee.to[i].rx, DUCT_EMPTY));
+	for (int freed = 0; freed < 2; freed++) {
+		for (int i = 0; i < TARGETS; i++)
+			CHECK(sends(tee.to[i].tx, 5, 5) && reads(tee.to[i].rx, 5, 5) && then(tee.to[i].rx, DUCT_EMPTY));
+		duct_relay_free(tee.relay);
+		tee.relay = NULL;
+	}
 	tee_free(&tee);
 }
 

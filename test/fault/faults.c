@@ -18,7 +18,7 @@
 static _Thread_local atomic_int *hold_yield, *hold_fault, *hold_lock, *hold_unlock;
 static _Thread_local long calls, failing, locks_left, unlocks_left;
 static _Thread_local bool inside;
-static atomic_long blocks, mutexes, conditions, attributes, conditions_made, polls_begun;
+static atomic_long blocks, mutexes, conditions, attributes, threads, conditions_made, polls_begun;
 
 /* The mutexes and condition variables that were made and not destroyed. */
 #define MOST_OBJECTS 4096
@@ -26,13 +26,13 @@ static _Atomic(void *) objects[MOST_OBJECTS];
 
 struct fault_live fault_live(void)
 {
-	return (struct fault_live){ blocks, mutexes, conditions, attributes };
+	return (struct fault_live){ blocks, mutexes, conditions, attributes, threads };
 }
 
 bool fault_live_same(const struct fault_live *one, const struct fault_live *other)
 {
 	return one->blocks == other->blocks && one->mutexes == other->mutexes && one->conditions == other->conditions &&
-	       one->attributes == other->attributes;
+	       one->attributes == other->attributes && one->threads == other->threads;
 }
 
 long fault_conditions_made(void)
@@ -124,6 +124,8 @@ int __real_pthread_condattr_init(pthread_condattr_t *attribute);
 int __real_pthread_condattr_destroy(pthread_condattr_t *attribute);
 int __real_pthread_condattr_setclock(pthread_condattr_t *attribute, clockid_t clock);
 int __real_pthread_create(pthread_t *thread, const pthread_attr_t *attribute, void *(*run)(void *), void *argument);
+int __real_pthread_join(pthread_t thread, void **result);
+int __real_pthread_detach(pthread_t thread);
 int __real_pthread_mutex_lock(pthread_mutex_t *mutex);
 int __real_pthread_mutex_unlock(pthread_mutex_t *mutex);
 int __real_eventfd(unsigned initial, int flags);
@@ -142,6 +144,8 @@ int __wrap_pthread_condattr_init(pthread_condattr_t *attribute);
 int __wrap_pthread_condattr_destroy(pthread_condattr_t *attribute);
 int __wrap_pthread_condattr_setclock(pthread_condattr_t *attribute, clockid_t clock);
 int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attribute, void *(*run)(void *), void *argument);
+int __wrap_pthread_join(pthread_t thread, void **result);
+int __wrap_pthread_detach(pthread_t thread);
 int __wrap_pthread_mutex_lock(pthread_mutex_t *mutex);
 int __wrap_pthread_mutex_unlock(pthread_mutex_t *mutex);
 int __wrap_eventfd(unsigned initial, int flags);
@@ -260,7 +264,22 @@ int __wrap_pthread_condattr_setclock(pthread_condattr_t *attribute, clockid_t cl
 
 int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attribute, void *(*run)(void *), void *argument)
 {
-	return fails() ? EAGAIN : __real_pthread_create(thread, attribute, run, argument);
+	if (!fails())
+		return made(__real_pthread_create(thread, attribute, run, argument), &threads);
+	errno = ENOMEM; /* as the C library's may, for want of a stack */
+	return EAGAIN;
+}
+
+int __wrap_pthread_join(pthread_t thread, void **result)
+{
+	atomic_fetch_sub(&threads, 1);
+	return __real_pthread_join(thread, result);
+}
+
+int __wrap_pthread_detach(pthread_t thread)
+{
+	atomic_fetch_sub(&threads, 1);
+	return __real_pthread_detach(thread);
 }
 
 int __wrap_eventfd(unsigned initial, int flags)

@@ -13,8 +13,8 @@
  *     -Wl,--wrap=pthread_cond_init,--wrap=pthread_cond_destroy
  *     -Wl,--wrap=pthread_condattr_init,--wrap=pthread_condattr_destroy,--wrap=pthread_condattr_setclock
  *     -Wl,--wrap=sched_yield,--wrap=pthread_mutex_lock,--wrap=pthread_mutex_unlock
- *     -Wl,--wrap=pthread_create
  *     -Wl,--wrap=eventfd,--wrap=ppoll
+ *     -Wl,--wrap=pthread_create,--wrap=pthread_join,--wrap=pthread_detach
  *
  * against the static library, and with -DFORK_RUNNER: Criterion would see the faults too.
  */
@@ -27,6 +27,7 @@
 /* What is alive now of each kind that the program made. */
 struct fault_live {
 	long blocks, mutexes, conditions, attributes;
+	long threads; /* neither joined nor detached */
 };
 
 struct fault_live fault_live(void);
