@@ -15,7 +15,7 @@
  *     DUCT_UNANSWERED that the message was taken.)
  *   - Every function may be called by any number of threads at once, on the same handles too, unless its comment says
  *     otherwise.  Freeing a handle while other threads are blocked in calls on it is safe: those calls return DUCT_CLOSED.
- *     After a free the handle must not be passed to any function.
+ *     (But not if it was one of several handles of one object.)  After a free the handle must not be passed to any function.
  *   - No function prints, aborts, sets errno or is interrupted by a signal.  None may be called from a signal handler.
  *   - A parameter that can be seen to be wrong (NULL, an overflowing size, a negative deadline) gets DUCT_INVALID and
  *     changes nothing, not even a count that is told "whatever the status".
@@ -202,8 +202,9 @@ typedef struct duct_options {
 #define DUCT_OPTIONS_INIT { sizeof(duct_options), NULL, NULL, NULL, NULL, 0, NULL, NULL, 0, DUCT_UNHEARD_OK }
 
 /*
- * Options written in place: duct_anycast_open(&tx, &rx, 8, 64, DUCT_OPTIONS(.name = "jobs", .drop = drop_job)).  DUCT_OPTIONS,
- * DUCT_SUBSCRIPTION and DUCT_BOX_HOOKS are for C; C++ begins a variable with ..._INIT and assigns its members.
+ * Options written in place: duct_anycast_open(&tx, &rx, 8, 64, DUCT_OPTIONS(.name = "jobs", .drop = drop_job)).  This, its
+ * likes (DUCT_SUBSCRIPTION, DUCT_TIMER ...) and DUCT_BOX_HOOKS are for C; C++ begins a variable with ..._INIT and assigns its
+ * members.
  */
 #define DUCT_OPTIONS(...) (&(duct_options){ .size = sizeof(duct_options), __VA_ARGS__ })
 
@@ -784,9 +785,11 @@ DUCT_API DUCT_MUST_CHECK duct_status duct_cache_snapshot(duct_cache *cache, void
  * from what is behind them before somebody asks, so stopping one loses nothing, and no threads run behind them.
  *
  *   - duct_receiver_clone makes one more handle of the same receiver, as for a channel: with the last it is closed and freed.
+ *     To free one of several ends no call, and to close one closes it for all.
  *   - duct_receiver_close ends it: what it holds can still be received, then it reads DUCT_CLOSED.
- *   - duct_receiver_len is how many messages there are for it at most; it has no channel (NULL), no statistics and no overflow
- *     (DUCT_UNSUPPORTED); its name is what it was given or made from its kind and a number.
+ *   - duct_receiver_len is how many messages are known to be there: a filter may give fewer, what goes by time or files more.
+ *     duct_receiver_capacity means nothing.  It has no channel (NULL), no statistics and no overflow (DUCT_UNSUPPORTED); its
+ *     name is what it was given, or made from its kind and a number.
  *   - Their memory comes from malloc; so does that of a receive with more than 16 receivers behind it or, through functions,
  *     of messages over 256 bytes.  Without it such a receive returns DUCT_NOMEM and takes nothing.
  *
@@ -868,7 +871,7 @@ typedef struct duct_timer_options {
 #define DUCT_TIMER(...) (&(duct_timer_options){ .size = sizeof(duct_timer_options), __VA_ARGS__ })
 
 /* A tick that comes when nothing has happened for so long: to be reset when something does. */
-#define DUCT_TIMER_TIMEOUT DUCT_TIMER(.missed = DUCT_SKIP_AND_DRIFT)
+#define DUCT_TIMER_TIMEOUT DUCT_TIMER(.missed = DUCT_SKIP_AND_DRIFT) /* C only */
 
 /*
  * Makes a timer: a receiver of messages of type int64_t, the nanoseconds from when a tick was due to when it was found due,
@@ -907,8 +910,9 @@ DUCT_API duct_missed duct_timer_missed(const duct_receiver *timer);
 
 /*
  * Makes a scheduler: a receiver of objects, each when the time has come that was set for it.  Objects are messages of
- * object_size bytes, which are copied; those with the same bytes are the same.  It goes by clock, or CLOCK_MONOTONIC (NULL).
- * name is copied and may be NULL.  Returns DUCT_OK, DUCT_INVALID (scheduler is NULL, a size of 0 or that overflows) or DUCT_NOMEM.
+ * object_size bytes, which are copied; those with the same bytes, those between the members of a structure too, are the
+ * same.  It goes by clock, or CLOCK_MONOTONIC (NULL). name is copied and may be NULL.  Returns DUCT_OK, DUCT_INVALID
+ * (scheduler is NULL, a size of 0 or that overflows) or DUCT_NOMEM.
  *
  * Each object has one time: duct_scheduler_set replaces the one that it had, and duct_scheduler_unset forgets it, also if it has come
  * but the object was not received.  Objects whose times have come are received in the order of their times; objects of one
@@ -930,9 +934,9 @@ DUCT_API size_t duct_scheduler_pending(const duct_receiver *scheduler);
  * What a merge, map or filter can be given when it is made; NULL is all zeros.  It is copied, and so is the name.
  *
  * It takes its sources, the receivers that it is made of, over: it frees each of them when that has ended or when it is freed
- * itself, and closes them when it is closed.  What they still have then can be received, as from any closed receiver.  With
- * borrow they stay the caller's, open and with all that was not received from them, and may be received from by others too;
- * one that the caller frees has ended.
+ * itself, and closes them when it is closed.  What they still have then can be received, as from any closed receiver.  (What
+ * has other handles, such as an event that many wait for, it only lets go of.)  With borrow they stay the caller's, open and
+ * with all that was not received from them, and may be received from by others too; one that the caller frees has ended.
  *
  * The hooks are for messages that a source does not have, of a map, a filter-map or a tagged merge: as those of a channel.
  * All others are treated as those of the (first) source are, when it is made, with the context of that.
@@ -1038,24 +1042,24 @@ typedef struct duct_file_event {
  * file that is renamed is DELETED and CREATED, a directory with all that is in it; the file that a rename replaces is
  * MODIFIED.
  *
- * Where the system tells of changes (inotify) all are seen.  Otherwise, on request, and where a path, or a directory below
- * one, is on a file system of which the system does not tell all (network, FUSE, /proc), the files are looked at each
- * interval: what changes and changes back between two looks is not seen, nor that a file was deleted and made again, which is
- * MODIFIED.
+ * Where the system tells of changes (inotify) all are seen, but those through another hard link or a mapping.  Otherwise, on
+ * request, and where a path, or a directory below one, is on a file system of which the system does not tell all (network,
+ * FUSE, /proc), the files are looked at each interval: what changes and changes back between two looks is not seen, nor that
+ * a file was deleted and made again, which is MODIFIED.
  */
 typedef struct duct_watcher_options {
-	size_t size;          /* sizeof(duct_watcher_options): DUCT_WATCHER and DUCT_WATCHER_INIT set it */
+	size_t size;          /* sizeof(duct_watcher_options): DUCT_WATCHER and DUCT_WATCHER_OPTIONS_INIT set it */
 	const char *name;     /* for logs and descriptions; NULL: made from a number */
 	unsigned changes;     /* the changes that are told, duct_file_change; 0: all */
 	bool poll;            /* looks each interval in any case */
 	bool may_be_missing;  /* a path that does not exist is waited for, and not DUCT_INVALID */
 	int64_t interval;     /* between looks, in nanoseconds; 0: one second */
-	int64_t settle;       /* nanoseconds; 0: 50 ms; negative: every change is told at once, and as often as it happens */
+	int64_t settle;       /* nanoseconds; 0: 50 ms; negative: every change is told at once; several alike may be one */
 	int64_t settle_most;  /* nanoseconds; 0: 1600 ms */
 	duct_clock *clock;    /* NULL: CLOCK_MONOTONIC */
 } duct_watcher_options;
 
-#define DUCT_WATCHER_INIT { sizeof(duct_watcher_options), NULL, 0, false, false, 0, 0, 0, NULL }
+#define DUCT_WATCHER_OPTIONS_INIT { sizeof(duct_watcher_options), NULL, 0, false, false, 0, 0, 0, NULL }
 
 /* Options written in place (C only): DUCT_WATCHER(.changes = DUCT_FILE_CREATED | DUCT_FILE_DELETED) */
 #define DUCT_WATCHER(...) (&(duct_watcher_options){ .size = sizeof(duct_watcher_options), __VA_ARGS__ })
@@ -1488,7 +1492,8 @@ DUCT_UNUSED static inline void duct_auto_relay_free_(duct_relay **relay)
  * duct_anycast_open), jobs_oneshot_open, jobs_sender_new, jobs_send, jobs_recv_until, jobs_broadcast_open, and so on.  They are
  * the same handles and the same calls, for messages of type struct job only: an end or a message of another type does not
  * compile, neither in C nor in C++.  jobs_untyped_channel, jobs_untyped_sender and jobs_untyped_receiver give the plain handle
- * for everything else; jobs_send_case and jobs_recv_case make cases for select.
+ * for everything else, and jobs_typed_receiver and its likes a typed one, for a merge or filter of jobs, say; jobs_send_case
+ * and jobs_recv_case make cases for select.
  *
  * It is written once per type, at file scope, in a source or a header.  Compilers before GCC 14 and Clang 16 only warn of a
  * wrong pointer in C; for the rest of the source it is made the error that it is.
@@ -1523,6 +1528,10 @@ DUCT_UNUSED static inline void duct_auto_relay_free_(duct_relay **relay)
 	DUCT_UNUSED static inline duct_##handle_ *name_##_untyped_##handle_(const name_##_##handle_ *typed) \
 	{ \
 		return DUCT_CAST_(duct_##handle_ *, DUCT_UNCONST_(typed)); \
+	} \
+	DUCT_UNUSED static inline name_##_##handle_ *name_##_typed_##handle_(duct_##handle_ *untyped) \
+	{ \
+		return DUCT_CAST_(name_##_##handle_ *, untyped); \
 	} \
 	DUCT_UNUSED static inline void name_##_##handle_##_free(name_##_##handle_ *typed) \
 	{ \

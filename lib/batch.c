@@ -91,6 +91,7 @@ static void gather(struct batch *batch, struct change *change)
 	const uint64_t hash = table_hash(TABLE_HASH, change->path, strlen(change->path));
 	struct change *last = last_of(batch, change->path, hash);
 
+	batch->has_grown = true; /* by one that folds away too: who writes a file bit by bit is not done */
 	if (last != NULL && (change->what == last->what || change->what == DUCT_FILE_MODIFIED)) {
 		memory_free(NULL, change);
 		return;
@@ -101,7 +102,6 @@ static void gather(struct batch *batch, struct change *change)
 	if (batch->gathered.first == NULL)
 		batch->began = DUCT_FOREVER; /* not known yet */
 	changes_put(&batch->gathered, change);
-	batch->has_grown = true;
 }
 
 void batch_note(struct batch *batch, struct change *change)

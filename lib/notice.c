@@ -312,7 +312,7 @@ static duct_status notice_make(
 duct_status notice_new(
     struct notice **notice, const char *const *paths, size_t count, const duct_watcher_options *options, duct_time now)
 {
-	static const duct_watcher_options defaults = DUCT_WATCHER_INIT;
+	static const duct_watcher_options defaults = DUCT_WATCHER_OPTIONS_INIT;
 	duct_status status;
 	int error, cancellation;
 

@@ -208,8 +208,14 @@ void source_part_ended(struct source *source, size_t number, duct_status status)
 		release_part(&part);
 }
 
-/* Lets go of all parts, or of those that it borrowed. */
-static void release_parts(struct source *source, bool borrowed_only)
+/* Others go on with it: it is borrowed, or has more handles than the one that was taken over. */
+static bool is_shared(const struct part *part)
+{
+	return part->borrowed || (part->end->source != NULL && atomic_load(&part->end->source->handles) > 1);
+}
+
+/* Lets go of all parts, or of those that others go on with. */
+static void release_parts(struct source *source, bool shared_only)
 {
 	struct part part;
 	bool found;
@@ -218,7 +224,7 @@ static void release_parts(struct source *source, bool borrowed_only)
 		found = false;
 		queue_lock_both(&source->queue);
 		for (uint32_t i = 0; !found && i < source->part_count; i++)
-			if (source->parts[i].borrowed || !borrowed_only)
+			if (!shared_only || is_shared(&source->parts[i]))
 				found = source_take_part_locked(source, source->parts[i].number, &part);
 		queue_unlock_both(&source->queue);
 		if (found)

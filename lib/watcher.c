@@ -155,7 +155,7 @@ static const struct source_kind watcher_kind = { .name = "watcher",
 duct_status duct_watcher_new(
     duct_receiver **receiver, const char *const *paths, size_t count, const duct_watcher_options *options)
 {
-	const duct_watcher_options defaults = DUCT_WATCHER_INIT;
+	const duct_watcher_options defaults = DUCT_WATCHER_OPTIONS_INIT;
 	struct watcher *watcher;
 	struct notice *notice;
 	duct_status status;

@@ -1476,3 +1476,26 @@ TEST(merge, tells_of_losses_in_a_batch, 5)
 	}
 	CHECK(met);
 }
+
+/* An event that many wait for, each in a merge of its own: the first to leave takes its handle along, and not the event. */
+TEST(merge, lets_go_of_what_has_other_handles, 5)
+{
+	for (int freed = 0; freed < 2; freed++) {
+		duct_receiver *event, *own, *merged;
+
+		CHECK_STATUS(duct_event_new(&event, NULL), DUCT_OK);
+		CHECK_STATUS(duct_event_new(&own, NULL), DUCT_OK);
+		CHECK_STATUS(duct_merge_new(&merged, (duct_receiver *[]){ event, own }, 2, NULL), DUCT_OK);
+		CHECK_STATUS(duct_receiver_clone(event, &event), DUCT_OK);
+		duct_receiver_close(merged);
+		CHECK_STATUS(duct_recv(merged, NULL), DUCT_CLOSED);
+		if (freed)
+			duct_receiver_free(merged);
+		CHECK_STATUS(duct_event_set(event), DUCT_OK);
+		CHECK_STATUS(duct_recv(event, NULL), DUCT_OK);
+		if (!freed)
+			duct_receiver_free(merged);
+		CHECK_STATUS(duct_event_set(event), DUCT_OK);
+		duct_receiver_free(event);
+	}
+}

@@ -382,3 +382,31 @@ TEST(timer_options, are_all_zeros_but_their_size, 5)
 		CHECK(!options->tick_at_start && !options->tick_now && !options->start_later);
 	}
 }
+
+/* A filter of typed messages is a typed receiver again. */
+static bool any_number(const void *message, void *context)
+{
+	(void)message;
+	(void)context;
+	return true;
+}
+
+DUCT_TYPE(filtered, int);
+
+TEST(type, comes_back_from_a_plain_handle, 5)
+{
+	filtered_sender *tx;
+	filtered_receiver *rx;
+	duct_receiver *plain;
+	int number = 3;
+
+	CHECK_STATUS(filtered_open(&tx, &rx, 2, NULL), DUCT_OK);
+	CHECK_STATUS(duct_filter_new(&plain, filtered_untyped_receiver(rx), any_number, NULL, NULL), DUCT_OK);
+	rx = filtered_typed_receiver(plain);
+	CHECK_STATUS(filtered_send(filtered_typed_sender(filtered_untyped_sender(tx)), &number), DUCT_OK);
+	number = 0;
+	CHECK_STATUS(filtered_recv(rx, &number), DUCT_OK);
+	CHECK(number == 3);
+	filtered_receiver_free(rx);
+	filtered_sender_free(tx);
+}

@@ -496,7 +496,7 @@ static void refusals(struct folder *folder)
 	duct_receiver *const untouched = (duct_receiver *)(void *)folder;
 	duct_receiver *watcher = untouched;
 	const char *good = folder->top, *none = NULL, *empty = "", *too_long = long_path;
-	duct_watcher_options unknown = DUCT_WATCHER_INIT;
+	duct_watcher_options unknown = DUCT_WATCHER_OPTIONS_INIT;
 
 	memset(long_path, 'x', sizeof long_path - 1);
 	unknown.size--;

@@ -81,7 +81,7 @@ const char *grove_path(const struct grove *grove, const char *name)
 void grove_watch(struct grove *grove, const char *name, const duct_watcher_options *options)
 {
 	const char *path = grove_path(grove, name);
-	duct_watcher_options some = options != NULL ? *options : (duct_watcher_options)DUCT_WATCHER_INIT;
+	duct_watcher_options some = options != NULL ? *options : (duct_watcher_options)DUCT_WATCHER_OPTIONS_INIT;
 
 	some.poll = grove->polls;
 	notice_free(grove->notice);
