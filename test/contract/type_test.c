@@ -395,9 +395,9 @@ DUCT_TYPE(filtered, int);
 
 TEST(type, comes_back_from_a_plain_handle, 5)
 {
-	filtered_sender *tx;
-	filtered_receiver *rx;
-	duct_receiver *plain;
+	filtered_sender *tx = NULL;
+	filtered_receiver *rx = NULL;
+	duct_receiver *plain = NULL;
 	int number = 3;
 
 	CHECK_STATUS(filtered_open(&tx, &rx, 2, NULL), DUCT_OK);
