@@ -23,8 +23,8 @@
  *
  * Who only wants to know whether something is ready (DUCT_READY) observes the queues, unless there is a selective step above:
  * then it takes, and what passes is held in the queue of the source of the case, where the next receive finds it.  One thread at
- * a time does that (source->pulled), since that queue has room for one; the others observe that queue only, and look anew when
- * the thread has gone.
+ * a time does that (source->pulled), and only if nothing is held there (op->held), since that queue has room for one; the others
+ * observe that queue only, and look anew when the thread has gone.
  *
  * Cost: one operation for each branch, and the locks and pins of each source and each part to find out what there is.
  */

@@ -36,8 +36,9 @@
 struct message {
 	uint8_t channel, sender;
 	bool failed, gone;
-	long sent;   /* when that was certain; 0: not yet */
-	int toucher; /* 0: no function has seen it; else the thread that took it, and one */
+	long sent;     /* when that was certain; 0: not yet */
+	int toucher;   /* 0: no function has seen it; else the thread that took it, and one */
+	unsigned seen; /* the nodes whose functions did, as bits */
 };
 
 static struct {
@@ -53,6 +54,7 @@ static struct {
 	long clock_begun, clock_done, timer_base;
 	int ticks, ticks_since;     /* that are gone; since the timer was reset */
 	int resets;                 /* that have not returned */
+	long reset_at, reset_done;  /* by the clock at the earliest; when that was certain; 0: never */
 	long event_set, event_gone; /* the last of these for certain */
 	const struct step *inside[THREADS];
 	const uint64_t *batch[THREADS]; /* what the step receives into */
@@ -287,6 +289,22 @@ static void tick_gone(uint64_t tick)
 		explorer_fail("a tick that was not due");
 }
 
+static bool may_hold(void)
+{
+	for (int i = 0; i < program_current.node_count; i++)
+		if (strchr("FQWDV", (int)node_at(i)->kind) != NULL)
+			return true;
+	return false;
+}
+
+/* A call that began after a reset receives none of the ticks from before it, unless the tree held one. */
+static void check_reset(void)
+{
+	if (world.resets == 0 && world.reset_done != 0 && world.reset_done < world.entered[explorer_self()] && !may_hold() &&
+	    world.clock_begun < world.reset_at + INTERVAL)
+		explorer_fail("a tick of before the reset");
+}
+
 static void message_gone(struct message *message, uint64_t word, const char *how)
 {
 	if (message->failed)
@@ -323,6 +341,7 @@ void oracle_received(uint64_t word, enum stream from)
 
 	if (is_tick(word)) {
 		tick_gone(word);
+		check_reset();
 		if (from == FROM_DIRECT || !may_be_received(TIMER, word))
 			explorer_fail("a tick came where it must not");
 		return;
@@ -375,6 +394,10 @@ bool oracle_keeps(int node, uint64_t word)
 	touch(word);
 	if (is_tick(word) && !kept)
 		tick_gone(word);
+	else if (!is_tick(word) && (message_at(word)->seen >> node & 1) != 0)
+		explorer_fail("message %u went through one step twice", number_of(word));
+	else if (!is_tick(word))
+		message_at(word)->seen |= 1u << node;
 	world.finished[node] |= !kept && node_at(node)->kind == TAKE_WHILE;
 	return kept;
 }
@@ -431,7 +454,8 @@ void oracle_advanced(int nanoseconds)
 void oracle_resetting(void)
 {
 	world.ticks_since = 0;
-	world.resets++;
+	if (world.resets++ == 0)
+		world.reset_at = world.clock_done;
 }
 
 /* It counts from some moment of the call on: from this one at the latest. */
@@ -439,6 +463,7 @@ void oracle_reset(void)
 {
 	world.timer_base = world.clock_begun;
 	world.resets--;
+	world.reset_done = moment();
 }
 
 void oracle_event_set(const struct call *call)
