@@ -119,8 +119,9 @@ void program_draw(struct program *program, uint64_t base, long number)
 	program->fails = draw(6) == 0;
 	draw_tree(program);
 	for (int i = 0; i < CHANNELS; i++) {
-		program->capacity[i] = (int)draw(MAX_CAPACITY + 1);
-		program->prefilled[i] = draw(2) == 0 ? 0 : (int)draw((unsigned)program->capacity[i] + 1);
+		program->capacity[i] = draw(8) == 0 ? ONCE : (int)draw(MAX_CAPACITY + 1);
+		program->prefilled[i] =
+		    draw(2) == 0 ? 0 : (int)draw((unsigned)(program->capacity[i] == ONCE ? 1 : program->capacity[i]) + 1);
 	}
 	theme = (enum theme)draw(THEMES);
 	tokens = draw(4) == 0;

@@ -21,12 +21,19 @@ const char *const listed_programs[] = {
 	"1 0 0 0 Qa sa|rR",
 	"1 0 0 0 Va sa sa|rR rR",
 	"1 0 1 0 Da sa sa|rR",
+	"1 1 1 0 Da sb sa|pw[rR]|rR qd",
 	"1 1 1 1 Wb sb sb|rR|rR",
 	"2 0 2 0 PFVa rR|rR",
 	"1 1 1 1 M(FaPb) rR|rR",
 	"1 1 1 0 FM(ab) sb|rR|rd",
 	"1 1 1 1 M(M(ab)n) nR*1-2|rR",
 	"1 0 1 0 Fa nR*0-2|sa sa",
+	/* channels of one message */
+	"o 1 0 0 Pa sa|rR rR",
+	"o 1 0 0 Pa rd|sa",
+	"o 0 0 0 M(ab) sa|rR|rd",
+	"o o 0 0 M(ab) [sarR]|rR|sb",
+	"o 1 0 0 Fa sa|qR|tsa",
 	/* ticks */
 	"1 1 0 0 M(at) g4|rR",
 	"1 1 0 0 Pt g9|rR rR",
@@ -36,6 +43,8 @@ const char *const listed_programs[] = {
 	"1 1 0 0 Pt g8|o|rR",
 	"1 1 0 0 Pt rR|rR|g4 g4",
 	"1 1 0 0 Wt g4|rR|z",
+	"1 1 0 0 Pt g4 w[rR]|o trR",
+	"1 1 0 0 Pt g5 o g3|trR trR",
 	/* waits that take in order to know */
 	"1 0 0 0 Fa sa|qR",
 	"0 0 0 0 Fa sa sa|qR",
@@ -66,6 +75,7 @@ const char *const listed_programs[] = {
 	"0 0 0 0 M(ab) [rR]|fR",
 	"1 0 0 0 Pa f'|crR|fR",
 	"1 0 0 0 Pa crR|k y",
+	"1 0 0 0 M(a) crR|y|+b",
 	"0 1 0 0 M(a) qR|fR",
 	"0 0 0 0 M(ab) f'|fR|rR",
 	"1 1 0 0 Qt qR|fR o",
@@ -93,6 +103,15 @@ const char *const listed_programs[] = {
 };
 
 const char *const listed_smallest[] = {
+	"1 1 0 0 M(ab) xa|rR|rR",
+	"0 0 0 0 Fb sb|z",
+	"1 0 1 0 Fa qR|z trR",
+	"1 0 1 0 Fa w[rR]|z trR",
+	"1 2 1 1 Wb sb sb|rR rR rR",
+	"1 1 1 1 Fb qR|sb",
+	"0 0 0 0 Fa qR|qR|sa sa sa",
+	"2 0 2 0 Va rR|rR",
+	"1 1 0 0 Pt g4|rR|rR",
 	NULL
 };
 /* clang-format on */

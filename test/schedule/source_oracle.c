@@ -36,8 +36,9 @@
 struct message {
 	uint8_t channel, sender;
 	bool failed, gone;
-	long sent;   /* when that was certain; 0: not yet */
-	int toucher; /* 0: no function has seen it; else the thread that took it, and one */
+	long sent;     /* when that was certain; 0: not yet */
+	int toucher;   /* 0: no function has seen it; else the thread that took it, and one */
+	unsigned seen; /* the nodes whose functions did, as bits */
 };
 
 static struct {
@@ -53,6 +54,7 @@ static struct {
 	long clock_begun, clock_done, timer_base;
 	int ticks, ticks_since;     /* that are gone; since the timer was reset */
 	int resets;                 /* that have not returned */
+	long reset_at, reset_done;  /* by the clock at the earliest; when that was certain; 0: never */
 	long event_set, event_gone; /* the last of these for certain */
 	const struct step *inside[THREADS];
 	const uint64_t *batch[THREADS]; /* what the step receives into */
@@ -148,12 +150,22 @@ static bool may_be_source(int channel)
 	return world.adding[channel];
 }
 
+/* Closed by somebody or, if it is a one-shot channel, by a message; certain: that was sent. */
+static bool is_closed(int channel, bool certain)
+{
+	bool closed = world.closing[channel];
+
+	for (int i = 1; program_current.capacity[channel] == ONCE && i <= world.last; i++)
+		closed |= world.messages[i].channel == channel && (world.messages[i].sent != 0 || !certain);
+	return closed;
+}
+
 static bool channel_is_drained(int channel)
 {
 	for (int i = 1; i <= world.last; i++)
 		if (world.messages[i].channel == channel && !world.messages[i].gone && !world.messages[i].failed)
 			return false;
-	return world.closing[channel];
+	return is_closed(channel, true);
 }
 
 /* A node may have ended; or it has for certain, where nothing was removed. */
@@ -165,7 +177,7 @@ static bool node_ends(int node, bool certain)
 	if (at->kind == LEAF_A || at->kind == LEAF_B) {
 		int channel = at->kind == LEAF_A ? CHANNEL_A : CHANNEL_B;
 
-		return certain ? channel_is_drained(channel) : world.closing[channel];
+		return certain ? channel_is_drained(channel) : is_closed(channel, false);
 	}
 	if (at->kind == TIMER || at->kind == NEVER)
 		return false;
@@ -179,7 +191,7 @@ static bool tree_ends(bool certain)
 	if (world.closing[TREE] || world.freeing)
 		return true;
 	for (int i = 0; i < CHANNELS; i++)
-		if (certain ? world.adding[i] && !channel_is_drained(i) : world.added[i] != 0 && !world.closing[i])
+		if (certain ? world.adding[i] && !channel_is_drained(i) : world.added[i] != 0 && !is_closed(i, false))
 			return false;
 	return node_ends(0, certain) && !(certain && world.removing);
 }
@@ -287,6 +299,22 @@ static void tick_gone(uint64_t tick)
 		explorer_fail("a tick that was not due");
 }
 
+static bool may_hold(void)
+{
+	for (int i = 0; i < program_current.node_count; i++)
+		if (strchr("FQWDV", (int)node_at(i)->kind) != NULL)
+			return true;
+	return false;
+}
+
+/* A call that began after a reset receives none of the ticks from before it, unless the tree held one. */
+static void check_reset(void)
+{
+	if (world.resets == 0 && world.reset_done != 0 && world.reset_done < world.entered[explorer_self()] && !may_hold() &&
+	    world.clock_begun < world.reset_at + INTERVAL)
+		explorer_fail("a tick of before the reset");
+}
+
 static void message_gone(struct message *message, uint64_t word, const char *how)
 {
 	if (message->failed)
@@ -296,11 +324,14 @@ static void message_gone(struct message *message, uint64_t word, const char *how
 	message->gone = true;
 }
 
-/* Somebody may have taken it to know of it, perhaps unseen by any function: the first one that is looked at, without memory. */
+/*
+ * Somebody may have taken it to know of it, perhaps unseen by any function: a drop-while asks none that has stopped dropping, nor
+ * does a with-previous for a first one that it has no memory for.
+ */
 static bool may_be_held(const struct message *message)
 {
-	for (int i = 0; program_current.fails && i < program_current.node_count; i++)
-		if (node_at(i)->kind == PREVIOUS)
+	for (int i = 0; i < program_current.node_count; i++)
+		if (node_at(i)->kind == DROP_WHILE || (node_at(i)->kind == PREVIOUS && program_current.fails))
 			return true;
 	return message->toucher != 0;
 }
@@ -323,6 +354,7 @@ void oracle_received(uint64_t word, enum stream from)
 
 	if (is_tick(word)) {
 		tick_gone(word);
+		check_reset();
 		if (from == FROM_DIRECT || !may_be_received(TIMER, word))
 			explorer_fail("a tick came where it must not");
 		return;
@@ -375,6 +407,10 @@ bool oracle_keeps(int node, uint64_t word)
 	touch(word);
 	if (is_tick(word) && !kept)
 		tick_gone(word);
+	else if (!is_tick(word) && (message_at(word)->seen >> node & 1) != 0)
+		explorer_fail("message %u went through one step twice", number_of(word));
+	else if (!is_tick(word))
+		message_at(word)->seen |= 1u << node;
 	world.finished[node] |= !kept && node_at(node)->kind == TAKE_WHILE;
 	return kept;
 }
@@ -431,7 +467,8 @@ void oracle_advanced(int nanoseconds)
 void oracle_resetting(void)
 {
 	world.ticks_since = 0;
-	world.resets++;
+	if (world.resets++ == 0)
+		world.reset_at = world.clock_done;
 }
 
 /* It counts from some moment of the call on: from this one at the latest. */
@@ -439,6 +476,7 @@ void oracle_reset(void)
 {
 	world.timer_base = world.clock_begun;
 	world.resets--;
+	world.reset_done = moment();
 }
 
 void oracle_event_set(const struct call *call)
@@ -541,16 +579,16 @@ static bool has_two_ways(void)
 	return leaves[CHANNEL_A] > 1 || leaves[CHANNEL_B] > 1;
 }
 
-/* Something that the call could have received was there when it began, and is there now. */
-static bool message_is_there(const struct call *call, enum place place)
+/* A message that could be received was there before that moment, and is there now. */
+static bool message_is_there(long since, enum place place)
 {
 	for (int i = 1; i <= world.last; i++) {
 		const struct message *message = &world.messages[i];
 
-		if (message->sent == 0 || message->sent > call->began || message->gone)
+		if (message->sent == 0 || message->sent > since || message->gone)
 			continue;
 		if (place == DIRECT ? message->channel == CHANNEL_A && !may_be_held(message)
-				    : message->toucher != 0 || is_source(message->channel, call->began))
+				    : message->toucher != 0 || is_source(message->channel, since))
 			return true;
 	}
 	return false;
@@ -570,7 +608,7 @@ static bool was_ready(const struct call *call, enum place place)
 {
 	if (place == EVENT)
 		return call->event_set && event_is_set();
-	return message_is_there(call, place) || sender_is_there(call, place) ||
+	return message_is_there(call->began, place) || sender_is_there(call, place) ||
 	       (place == TREE && call->tick_due && tick_is_due());
 }
 
@@ -606,7 +644,7 @@ static bool sends_may_end(enum place channel, duct_status status)
 		finished |= world.finished[i];
 	if (status == DUCT_NO_RECEIVERS)
 		return channel == CHANNEL_B && finished;
-	return status == DUCT_CLOSED && world.closing[channel];
+	return status == DUCT_CLOSED && is_closed((int)channel, false);
 }
 
 void oracle_check_send(const struct call *call, enum place place, duct_status status, duct_status nothing)
@@ -617,10 +655,13 @@ void oracle_check_send(const struct call *call, enum place place, duct_status st
 
 void oracle_check_recv(const struct call *call, enum place place, duct_status status, duct_status nothing)
 {
-	bool ended = status == DUCT_CLOSED && place != EVENT && (place == TREE ? oracle_may_end() : world.closing[CHANNEL_A]);
+	bool ended =
+	    status == DUCT_CLOSED && place != EVENT && (place == TREE ? oracle_may_end() : is_closed(CHANNEL_A, false));
 
 	if (!form_allows(call, status, nothing) && !ended)
 		refuse_status(status);
+	if (ended && is_alone(call) && message_is_there(world.now + 1, place))
+		explorer_fail("a call returned \"%s\" though something was there", duct_strerror(status));
 	if (found_nothing(status) && is_alone(call) && was_ready(call, place))
 		explorer_fail("a call returned \"%s\" though something was there", duct_strerror(status));
 }
@@ -693,7 +734,7 @@ static int messages_in(int channel)
 
 static void check_sleeping_send(int channel)
 {
-	if (world.closing[channel])
+	if (is_closed(channel, true) || program_current.capacity[channel] == ONCE)
 		explorer_fail("a send is asleep, and its channel is closed");
 	if (messages_in(channel) < program_current.capacity[channel])
 		explorer_fail("a send is asleep, and there is room");

@@ -18,7 +18,8 @@
 #define MAX_NODES 7
 #define CHANNELS 2
 #define MAX_CAPACITY 2
-#define INTERVAL 4 /* of the timer, by its clock */
+#define ONCE (MAX_CAPACITY + 1) /* instead of a capacity: a one-shot channel */
+#define INTERVAL 4              /* of the timer, by its clock */
 
 enum verb {
 	SEND,
@@ -100,6 +101,8 @@ struct program {
  * A program as text: the capacities of the channels a and b, how many messages each has at the start, the tree of the receiver
  * that all threads share, and the threads' steps between bars.  "1 0 1 0 M(FaPb) sb|rR" is a rendezvous channel b and a channel
  * a with one message, a merge of a filter of a and a map of b, and two threads.
+ *
+ * A capacity of o is a one-shot channel.
  *
  *     tree    a b    receivers of the channels      t   a timer, by a clock that is set by hand, that leaves out no tick
  *             n      one that never has anything    M(..) a merge of some, the first of which has a's or b's messages

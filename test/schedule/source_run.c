@@ -25,6 +25,7 @@ long program_rests;
 static duct_channel *channels[CHANNELS];
 static duct_sender *senders[CHANNELS];
 static duct_receiver *tree, *direct, *event, *timer;
+static duct_receiver *only; /* of a one-shot channel b that it came with */
 static int handles;         /* of the tree */
 static bool tree_is_shared; /* the handle that all share is there */
 static bool has_clone[THREADS];
@@ -581,14 +582,31 @@ static void *thread_main(void *argument)
 	return NULL;
 }
 
+/* With a handle, so that it can do what any other can. */
+static void make_oneshot(int i, const duct_options *options)
+{
+	duct_receiver **receiver = i == CHANNEL_A ? &direct : &only;
+
+	EXPLORER_CHECK(duct_oneshot_open(&senders[i], receiver, sizeof(uint64_t), options) == DUCT_OK);
+	EXPLORER_CHECK(duct_channel_clone(duct_sender_channel(senders[i]), &channels[i]) == DUCT_OK);
+}
+
 static void make_channels(void)
 {
+	const duct_options *options = DUCT_OPTIONS(.drop = drop, .copy = copy);
+
+	direct = only = NULL;
 	for (int i = 0; i < CHANNELS; i++) {
-		EXPLORER_CHECK(duct_anycast_new(&channels[i], sizeof(uint64_t), (size_t)program_current.capacity[i],
-				   DUCT_OPTIONS(.drop = drop, .copy = copy)) == DUCT_OK);
+		if (program_current.capacity[i] == ONCE) {
+			make_oneshot(i, options);
+			continue;
+		}
+		EXPLORER_CHECK(
+		    duct_anycast_new(&channels[i], sizeof(uint64_t), (size_t)program_current.capacity[i], options) == DUCT_OK);
 		EXPLORER_CHECK(duct_sender_new(channels[i], &senders[i]) == DUCT_OK);
 	}
-	EXPLORER_CHECK(duct_receiver_new(channels[CHANNEL_A], &direct) == DUCT_OK);
+	if (direct == NULL)
+		EXPLORER_CHECK(duct_receiver_new(channels[CHANNEL_A], &direct) == DUCT_OK);
 }
 
 static void prefill(void)
@@ -706,6 +724,7 @@ static void free_all(void)
 		duct_receiver_free(tree);
 	duct_receiver_free(timer);
 	duct_receiver_free(direct);
+	duct_receiver_free(only);
 	duct_receiver_free(event);
 	for (int i = 0; i < CHANNELS; i++) {
 		duct_sender_free(senders[i]);

@@ -208,10 +208,12 @@ void step_format(const struct step *step, char *text, size_t size)
 
 /* ---- The header -------------------------------------------------------------------------------------------------------- */
 
+static const char capacities[] = "012o";
+
 static void format_header(FILE *out, const struct program *program)
 {
-	fprintf(out, "%s%d %d %d %d ", program->fails ? "~" : "", program->capacity[0], program->capacity[1],
-	    program->prefilled[0], program->prefilled[1]);
+	fprintf(out, "%s%c %c %d %d ", program->fails ? "~" : "", capacities[program->capacity[0]],
+	    capacities[program->capacity[1]], program->prefilled[0], program->prefilled[1]);
 	format_node(out, program, 0);
 	fputc(' ', out);
 }
@@ -220,7 +222,7 @@ static bool parse_header(struct program *program, const char **at)
 {
 	program->fails = parse_mark(at, '~');
 	for (int i = 0; i < CHANNELS; i++)
-		if (!parse_digit(at, MAX_CAPACITY + 1, &program->capacity[i]) || !parse_mark(at, ' '))
+		if (!parse_letter(at, capacities, &program->capacity[i]) || !parse_mark(at, ' '))
 			return false;
 	for (int i = 0; i < CHANNELS; i++)
 		if (!parse_digit(at, MAX_CAPACITY + 1, &program->prefilled[i]) || !parse_mark(at, ' '))
