@@ -628,6 +628,24 @@ TEST(watcher_descriptors, are_given_back, 20)
 	with_both(count_descriptors);
 }
 
+/* A program may have closed its standard input. */
+TEST(watcher_descriptors, may_be_0, 10)
+{
+	struct folder folder;
+	struct visit visit;
+
+	folder_begin(&folder, false);
+	CHECK(close(0) == 0);
+	watch_at_once(&folder);
+	CHECK(fcntl(0, F_GETFD) == FD_CLOEXEC);
+	put("a", "");
+	CHECK(tells_now(&folder, "+a"));
+	visit_start_asleep(&visit, RECV, folder.watcher);
+	put("a", "content");
+	CHECK_STATUS(visit_end(&visit), DUCT_OK);
+	folder_end(&folder);
+}
+
 /* No more descriptors than there are now, but for so many. */
 static struct rlimit leave_descriptors(unsigned count)
 {
