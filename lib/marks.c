@@ -58,18 +58,15 @@ void marks_close(struct marks *marks)
 
 /* ---- Ties ------------------------------------------------------------------------------------------------------ */
 
+/* Numbers follow each other, so they are spread as they are; and a mark is the only one with its hash. */
 static uint64_t hash_of(int number)
 {
-	return table_hash(TABLE_HASH, &number, sizeof number);
+	return (uint64_t)number;
 }
 
 static struct mark *mark_of(const struct marks *marks, int number)
 {
-	struct table_link *link = table_first(&marks->table, hash_of(number));
-
-	while (link != NULL && ((struct mark *)link)->number != number)
-		link = table_next(link);
-	return (struct mark *)link;
+	return (struct mark *)table_first(&marks->table, hash_of(number));
 }
 
 static struct mark *mark_new(struct marks *marks, int number)

@@ -231,8 +231,9 @@ duct_status duct_merge_remove(duct_receiver *merged, size_t number, duct_receive
 {
 	struct merge *merge = merge_of(merged);
 	struct node *wakes = NULL;
+	duct_receiver *back;
 	struct part part;
-	bool taken;
+	bool taken, gone;
 
 	if (merged == NULL || receiver == NULL)
 		return DUCT_INVALID;
@@ -246,8 +247,12 @@ duct_status duct_merge_remove(duct_receiver *merged, size_t number, duct_receive
 	wakes_notify(wakes);
 	if (!taken)
 		return DUCT_CLOSED;
-	*receiver = (duct_receiver *)(void *)part.end;
+	back = (duct_receiver *)(void *)part.end;
+	gone = part.borrowed && duct_receiver_is_closed(back); /* its owner may have freed it */
 	if (part.borrowed)
 		end_unpin(part.end);
+	if (gone)
+		return DUCT_CLOSED;
+	*receiver = back;
 	return DUCT_OK;
 }

@@ -165,14 +165,18 @@ static bool begin_to_pull(struct source *source)
 	return begun;
 }
 
-/* Whoever observed only its queue meanwhile has to look anew: one of them will pull. */
-static void stop_pulling(struct source *source)
+/*
+ * Whoever observed only its queue meanwhile has to look anew: one of them will pull.  But not if this thread goes on and will pull
+ * again at once, unless another one is faster: two threads that pull one source each, and observe the other, would wake each other for ever.
+ */
+static void stop_pulling(struct source *source, bool goes_on)
 {
 	struct node *wakes = NULL;
 
 	queue_lock_both(&source->queue);
 	source->pulled = false;
-	source_moved_locked(source, &wakes);
+	if (!goes_on)
+		source_moved_locked(source, &wakes);
 	queue_unlock_both(&source->queue);
 	wakes_notify(wakes);
 }
@@ -221,11 +225,12 @@ static void plan_init(struct plan *plan, const duct_case *cases, const struct wa
 	plan->polls = NULL;
 }
 
-static void plan_fini(struct plan *plan)
+/* goes_on: another plan for the same cases follows. */
+static void plan_fini(struct plan *plan, bool goes_on)
 {
 	for (uint32_t i = 0; i < plan->len; i++)
 		if (plan->branches[i].pulls)
-			stop_pulling(plan->branches[i].end->source);
+			stop_pulling(plan->branches[i].end->source, goes_on);
 	while (plan->len > 0)
 		end_unpin(plan->branches[--plan->len].end);
 	if (plan->branches != plan->few)
@@ -579,9 +584,21 @@ static void unpin_all(const duct_case *cases, size_t count, duct_cancel *cancel)
 			end_unpin(case_end(&cases[i]));
 }
 
+/* A call that pulled, and was to pull again, has no memory for it: others do. */
+static void tell_all(const duct_case *cases, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		struct source *source = case_is_live(&cases[i]) ? case_end(&cases[i])->source : NULL;
+
+		if (source != NULL)
+			source_moved(source);
+	}
+}
+
 duct_status resolve_select(const duct_case *cases, size_t count, const struct wait_rules *rules, size_t *done)
 {
 	size_t attempts = 0;
+	bool went_on = false;
 	struct plan plan;
 	duct_status status;
 
@@ -590,8 +607,11 @@ duct_status resolve_select(const duct_case *cases, size_t count, const struct wa
 		plan_init(&plan, cases, rules);
 		status =
 		    add_cases(&plan, (uint32_t)count) && make_hands(&plan) ? attempt_all(&plan, &attempts, done) : DUCT_NOMEM;
-		plan_fini(&plan);
+		plan_fini(&plan, status == AGAIN);
+		went_on |= status == AGAIN;
 	} while (status == AGAIN);
+	if (went_on && status == DUCT_NOMEM)
+		tell_all(cases, count);
 	unpin_all(cases, count, rules->cancel);
 	return status;
 }
@@ -622,7 +642,7 @@ size_t resolve_len(duct_receiver *receiver)
 	if (add_tree(&plan, 0))
 		for (uint32_t i = 0; i < plan.len; i++)
 			len += queue_backlog(plan.branches[i].end->queue).len;
-	plan_fini(&plan);
+	plan_fini(&plan, false);
 	return len;
 }
 
@@ -637,7 +657,7 @@ duct_status resolve_reaches(duct_receiver *receiver, const struct source *source
 	*reaches = false;
 	for (uint32_t i = 0; i < plan.len; i++)
 		*reaches |= plan.branches[i].end->source == source;
-	plan_fini(&plan);
+	plan_fini(&plan, false);
 	return status;
 }
 

@@ -151,6 +151,16 @@ void source_moved_locked(struct source *source, struct node **wakes)
 	side_stop_waits(&source->queue.put, NULL, SOURCE_MOVED, wakes);
 }
 
+void source_moved(struct source *source)
+{
+	struct node *wakes = NULL;
+
+	queue_lock_both(&source->queue);
+	source_moved_locked(source, &wakes);
+	queue_unlock_both(&source->queue);
+	wakes_notify(wakes);
+}
+
 void source_end_locked(struct source *source, duct_status status, struct node **wakes)
 {
 	if (source_has_ended(source))
@@ -280,7 +290,8 @@ void source_close(struct source *source)
 {
 	struct node *wakes = NULL;
 
-	atomic_store(&source->closed, true); /* no parts are added from here on */
+	if (atomic_exchange(&source->closed, true)) /* no parts are added from here on */
+		return;
 	release_parts(source, true);
 	queue_lock_both(&source->queue);
 	if (source->part_count == 0)

@@ -131,7 +131,6 @@ void survey_compare(struct survey *survey, struct root *root, struct node *paren
 		return;
 	}
 	node->facts = *facts;
-	node->look = survey->look;
 }
 
 /* ---- Directories ----------------------------------------------------------------------------------------------- */
@@ -295,9 +294,8 @@ duct_status survey_root(struct survey *survey, struct root *root)
 
 	root->is_due = false;
 	if (!facts_at(root->real, true, &facts)) {
-		if (is_shortage(errno))
-			survey->is_short = true;
-		else if (is_absence(errno) && root->node != NULL)
+		survey->is_short |= is_shortage(errno);
+		if (is_absence(errno) && root->node != NULL)
 			survey_forget(survey, root->node);
 		return survey->is_short ? DUCT_NOMEM : DUCT_INVALID;
 	}

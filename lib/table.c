@@ -54,10 +54,11 @@ static struct table_link *take_all(struct table *table)
 	return all;
 }
 
+/* The size cannot overflow: there are as many links as slots, and a link is not smaller than the two slots it is to get. */
 static void grow(struct table *table)
 {
 	const size_t count = 2 * slot_count(table);
-	struct table_link **slots = count <= SIZE_MAX / sizeof(void *) ? memory_new(NULL, count * sizeof(void *)) : NULL;
+	struct table_link **slots = memory_new(NULL, count * sizeof(void *));
 	struct table_link *all, *link;
 
 	if (slots == NULL)

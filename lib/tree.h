@@ -38,7 +38,7 @@ struct node {
 	bool is_put;    /* a rename put it in the place of another */
 	bool is_unread; /* a directory that could not be read */
 	bool is_due;    /* a directory to be looked through */
-	unsigned look;  /* the last one that saw it */
+	unsigned look;  /* the last one that saw that it is still there */
 	size_t length;  /* of its path */
 	char name[];    /* of a root's own: empty */
 };

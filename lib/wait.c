@@ -174,8 +174,6 @@ static duct_status poll_locked(struct wait *wait, const struct tour *tour, struc
 	for (uint32_t i = wait->cases; i < wait->count; i++)
 		if (queue_probe_locked(&wait->ops[i]) == DUCT_CLOSED)
 			return DUCT_CANCELED;
-	if (wait->sourced && sources_moved_locked(wait))
-		return SOURCE_MOVED;
 	for (uint32_t k = 0; k <= tour->mask; k++) {
 		uint32_t i = tour_stop(tour, k);
 		duct_status status;
@@ -191,7 +189,7 @@ static duct_status poll_locked(struct wait *wait, const struct tour *tour, struc
 			return status;
 		}
 	}
-	return DUCT_EMPTY;
+	return wait->sourced && sources_moved_locked(wait) ? SOURCE_MOVED : DUCT_EMPTY;
 }
 
 /* With all queues locked: what there is to poll now.  There is room for the bell behind. */

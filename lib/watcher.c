@@ -58,11 +58,12 @@ static duct_time watcher_due_locked(struct source *source)
 	return is_busy_locked(watcher) ? DUCT_FOREVER : hand_deadline(&watcher->hand, watcher->due);
 }
 
+/* It has not ended: whoever asks has found nothing to receive, not even an end. */
 static int watcher_descriptor_locked(struct source *source)
 {
 	struct watcher *watcher = watcher_behind(source);
 
-	return source_has_ended(source) || is_busy_locked(watcher) ? -1 : watcher->descriptor;
+	return is_busy_locked(watcher) ? -1 : watcher->descriptor;
 }
 
 /* Errors count as readable: to read tells of them. */

@@ -1499,3 +1499,22 @@ TEST(merge, lets_go_of_what_has_other_handles, 5)
 		duct_receiver_free(event);
 	}
 }
+
+/* A borrowed source that its owner has freed cannot be given back. */
+TEST(merge_remove, of_what_its_owner_has_freed_gives_nothing_back, 5)
+{
+	struct test_pair pairs[2] = { test_pair_new(sizeof(int), 1), test_pair_new(sizeof(int), 1) };
+	duct_receiver *merged, *back = NULL;
+
+	CHECK_STATUS(
+	    duct_merge_new(&merged, (duct_receiver *[]){ pairs[0].rx, pairs[1].rx }, 2, DUCT_COMBINE(.borrow = true)), DUCT_OK);
+	duct_receiver_free(pairs[0].rx);
+	pairs[0].rx = NULL;
+	CHECK_STATUS(duct_merge_remove(merged, 0, &back), DUCT_CLOSED);
+	CHECK(back == NULL);
+	CHECK_STATUS(duct_merge_remove(merged, 1, &back), DUCT_OK);
+	CHECK(back == pairs[1].rx);
+	duct_receiver_free(merged);
+	for (int i = 0; i < 2; i++)
+		test_pair_free(&pairs[i]);
+}

@@ -7,17 +7,22 @@
  */
 #include "faults.h"
 
+#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <time.h>
+#include <unistd.h>
 
 static _Thread_local atomic_int *hold_yield, *hold_fault, *hold_lock, *hold_unlock;
 static _Thread_local long calls, failing, locks_left, unlocks_left;
-static _Thread_local bool inside;
+static _Thread_local bool inside, no_inotify, is_unreadable;
+static _Thread_local void (*before_look)(void), (*after_reading)(void);
 static atomic_long blocks, mutexes, conditions, attributes, threads, conditions_made, polls_begun;
 
 /* The mutexes and condition variables that were made and not destroyed. */
@@ -130,6 +135,11 @@ int __real_pthread_mutex_lock(pthread_mutex_t *mutex);
 int __real_pthread_mutex_unlock(pthread_mutex_t *mutex);
 int __real_eventfd(unsigned initial, int flags);
 int __real_ppoll(struct pollfd *polls, nfds_t count, const struct timespec *timeout, const sigset_t *mask);
+int __real_inotify_init1(int flags);
+int __real_inotify_add_watch(int descriptor, const char *path, uint32_t mask);
+DIR *__real_fdopendir(int descriptor);
+int __real_dirfd(DIR *stream);
+int __real_closedir(DIR *stream);
 int __real_sched_yield(void) __attribute__((weak)); /* linked without this one, no thread is held */
 
 void *__wrap_malloc(size_t size);
@@ -150,6 +160,11 @@ int __wrap_pthread_mutex_lock(pthread_mutex_t *mutex);
 int __wrap_pthread_mutex_unlock(pthread_mutex_t *mutex);
 int __wrap_eventfd(unsigned initial, int flags);
 int __wrap_ppoll(struct pollfd *polls, nfds_t count, const struct timespec *timeout, const sigset_t *mask);
+int __wrap_inotify_init1(int flags);
+int __wrap_inotify_add_watch(int descriptor, const char *path, uint32_t mask);
+DIR *__wrap_fdopendir(int descriptor);
+int __wrap_dirfd(DIR *stream);
+int __wrap_closedir(DIR *stream);
 int __wrap_sched_yield(void);
 
 static void *counted(void *memory)
@@ -315,4 +330,102 @@ int __wrap_pthread_mutex_unlock(pthread_mutex_t *mutex)
 	if (hold_unlock != NULL && --unlocks_left == 0)
 		(void)stop(&hold_unlock);
 	return error;
+}
+
+/* ---- Files ----------------------------------------------------------------------------------------------------- */
+
+void fault_no_inotify(void)
+{
+	no_inotify = true;
+}
+
+void fault_unreadable(void)
+{
+	is_unreadable = true;
+}
+
+void fault_before_look(void (*act)(void))
+{
+	before_look = act;
+}
+
+void fault_after_reading(void (*act)(void))
+{
+	after_reading = act;
+}
+
+bool fault_happened(void)
+{
+	const bool happened = !no_inotify && !is_unreadable && before_look == NULL && after_reading == NULL;
+
+	no_inotify = is_unreadable = false;
+	before_look = after_reading = NULL;
+	return happened;
+}
+
+static void let_others_act(void (**act)(void))
+{
+	void (*now)(void) = *act;
+
+	*act = NULL;
+	if (now != NULL)
+		now();
+}
+
+/* Two reasons, in turn, for what fails for want of something. */
+static int short_of(int one, int other)
+{
+	return failing % 2 != 0 ? one : other;
+}
+
+int __wrap_inotify_init1(int flags)
+{
+	const bool is_missing = no_inotify;
+
+	no_inotify = false;
+	if (!is_missing && !fails())
+		return __real_inotify_init1(flags);
+	errno = is_missing ? ENOSYS : EMFILE;
+	return -1;
+}
+
+int __wrap_inotify_add_watch(int descriptor, const char *path, uint32_t mask)
+{
+	if (!fails())
+		return __real_inotify_add_watch(descriptor, path, mask);
+	errno = short_of(ENOSPC, ENOMEM);
+	return -1;
+}
+
+/* ENFILE is what opening the directory could have failed with just before. */
+DIR *__wrap_fdopendir(int descriptor)
+{
+	DIR *stream;
+	int file;
+
+	if (fails()) {
+		errno = short_of(ENOMEM, ENFILE);
+		return NULL;
+	}
+	stream = __real_fdopendir(descriptor);
+	if (stream != NULL && is_unreadable) {
+		is_unreadable = false;
+		if ((file = open("/dev/null", O_RDONLY | O_CLOEXEC)) == -1 || dup2(file, descriptor) == -1 || close(file) != 0)
+			abort();
+	}
+	return stream;
+}
+
+int __wrap_dirfd(DIR *stream)
+{
+	let_others_act(&before_look);
+	return __real_dirfd(stream);
+}
+
+int __wrap_closedir(DIR *stream)
+{
+	const int result = __real_closedir(stream);
+
+	let_others_act(&after_reading);
+	return result;
 }

@@ -2,8 +2,9 @@
  * SPDX-License-Identifier: MIT
  * SPDX-FileCopyrightText: The Duct authors
  *
- * Faults on request: the n-th allocation, or the n-th making of a mutex, condition variable, thread or eventfd, fails; and a thread is held
- * where it gives up the processor, takes or lets go of a lock or meets its fault, in the middle of a call.
+ * Faults on request: the n-th allocation, or the n-th making of a mutex, condition variable, thread, eventfd, stream of a
+ * directory, inotify or watch of it, fails; a thread is held where it gives up the processor, takes or lets go of a lock or
+ * meets its fault, in the middle of a call; and files change while a directory is read.
  *
  * The linker puts these functions in place of the C library's for every object of the program, the library's own included;
  * the C library's calls of itself are not touched.  Link with:
@@ -15,6 +16,8 @@
  *     -Wl,--wrap=sched_yield,--wrap=pthread_mutex_lock,--wrap=pthread_mutex_unlock
  *     -Wl,--wrap=eventfd,--wrap=ppoll
  *     -Wl,--wrap=pthread_create,--wrap=pthread_join,--wrap=pthread_detach
+ *     -Wl,--wrap=inotify_init1,--wrap=inotify_add_watch
+ *     -Wl,--wrap=fdopendir,--wrap=dirfd,--wrap=closedir
  *
  * against the static library, and with -DFORK_RUNNER: Criterion would see the faults too.
  */
@@ -45,6 +48,16 @@ long fault_polls_begun(void);
  */
 void fault_begin(long n);
 long fault_end(void);
+
+/*
+ * What happens once to the next call of this thread: inotify is not there; the stream of a directory cannot be read; others
+ * act just before an entry is looked at, or when a directory has been read.  True: it has happened, and more is forgotten.
+ */
+void fault_no_inotify(void);
+void fault_unreadable(void);
+void fault_before_look(void (*act)(void));
+void fault_after_reading(void (*act)(void));
+bool fault_happened(void);
 
 /* What became of a hold. */
 enum { HOLD_SET, HOLD_HELD, HOLD_LET_GO };

@@ -77,6 +77,25 @@ TEST(batch, folds_and_waits_within_itself, 5)
 	batch_fini(&batch);
 }
 
+/* Their hashes by FNV-1a of 64 bits are the same. */
+TEST(batch, folds_no_path_with_another_of_its_hash, 5)
+{
+	static const char one[] = "8yn0iYCKYHlIj4-BwPqk", other[] = "GReLUrM4wMqfg9yzV3KQ";
+	struct batch batch;
+
+	batch_init(&batch, 7, 10, 100);
+	CHECK(table_hash(TABLE_HASH, one, strlen(one)) == table_hash(TABLE_HASH, other, strlen(other)));
+	note(&batch, DUCT_FILE_CREATED, one);
+	note(&batch, DUCT_FILE_CREATED, other);
+	note(&batch, DUCT_FILE_MODIFIED, one);
+	note(&batch, DUCT_FILE_MODIFIED, other);
+	batch_settle(&batch, 0);
+	batch_settle(&batch, 10);
+	CHECK(tells(&batch, DUCT_FILE_CREATED, one) && tells(&batch, DUCT_FILE_CREATED, other));
+	CHECK(batch_first(&batch) == NULL);
+	batch_fini(&batch);
+}
+
 TEST(batch, that_waits_for_ever_does_not_overflow, 5)
 {
 	struct batch batch;

@@ -98,6 +98,11 @@ static void file_is_replaced(struct grove *grove)
 	}
 	put(grove, "a", "more");
 	TOLD(grove, "~a");
+	put(grove, "new", "content");
+	move(grove, "new", "a");
+	TOLD(grove, "~a");
+	drop(grove, "a");
+	TOLD(grove, "-a");
 }
 
 TEST(notice_file, replaced_is_modified_each_time, 20)
@@ -567,6 +572,10 @@ TEST(notice_root, that_was_missing_is_told_of_from_its_first_moment, 20)
 	drop(&grove, "f");
 	put(&grove, "f", "");
 	TOLD(&grove, "+f ~f -f +f");
+	drop(&grove, "f");
+	make_directory(&grove, "f");
+	drop(&grove, "f");
+	TOLD(&grove, "-f +f -f");
 	grove_end(&grove);
 }
 
@@ -684,6 +693,7 @@ static void path_is_long(struct grove *grove)
 	const size_t most = sizeof(((duct_file_event *)NULL)->path) - 1;
 	size_t length = strlen(strcpy(path, grove->top));
 	const duct_file_event *event;
+	int file;
 
 	memset(name, 'n', sizeof name);
 	for (; length + 1 + NAME_LENGTH + 2 <= most - 1; length += 1 + NAME_LENGTH) {
@@ -692,7 +702,7 @@ static void path_is_long(struct grove *grove)
 	}
 	grove_watch(grove, "", AT_ONCE());
 	snprintf(path + length, sizeof path - length, "/%.*s", (int)(most - length), name);
-	CHECK(strlen(path) == most + 1 && close(creat(path, 0600)) == 0);
+	CHECK(strlen(path) == most + 1 && (file = creat(path, 0600)) != -1 && write(file, "x", 1) == 1 && close(file) == 0);
 	TOLD(grove, "");
 	path[most] = '\0';
 	CHECK(close(creat(path, 0600)) == 0);
@@ -717,6 +727,55 @@ static void make_deep(const struct grove *grove, const char *name, int depth, ch
 		path += sprintf(path, "%s%s", i > 0 ? "/" : "", name);
 	}
 	CHECK(chdir(grove->top) == 0);
+}
+
+/* Told paths may be short and still lead so far down that the system cannot be asked for all of them. */
+static void directory_is_deep(struct grove *grove)
+{
+	static const char *const here[] = { "." };
+	const size_t depth = (PATH_MAX - 40 - strlen(grove->top)) / (NAME_LENGTH + 1);
+	char name[NAME_MAX + 1], path[PATH_MAX];
+	size_t room;
+
+	memset(name, 'n', sizeof name);
+	name[NAME_LENGTH] = '\0';
+	make_deep(grove, name, (int)depth, path);
+	CHECK(chdir(path) == 0);
+	CHECK_STATUS(notice_new(&grove->notice, here, 1, AT_ONCE(.poll = grove->polls), grove->now), DUCT_OK);
+	room = PATH_MAX - 1 - strlen(grove->top) - 1 - strlen(path) - strlen("/./");
+	name[NAME_LENGTH] = 'n';
+	name[room + 1] = '\0';
+	CHECK(close(creat(name, 0600)) == 0);
+	TOLD(grove, "");
+	name[room] = '\0';
+	CHECK(close(creat(name, 0600)) == 0);
+	grove_pump(grove);
+	CHECK(notice_first(grove->notice) != NULL && strcmp(notice_first(grove->notice)->path + strlen("./"), name) == 0);
+	notice_pop(grove->notice);
+	TOLD(grove, "");
+}
+
+TEST(notice_path, that_the_system_cannot_be_asked_for_is_not_watched, 20)
+{
+	grove_both(directory_is_deep);
+}
+
+static void working_directory_is_gone(struct grove *grove)
+{
+	static const char *const here[] = { "." };
+	const char *there = grove->top;
+	struct notice *none = NULL;
+
+	make_directory(grove, "d");
+	CHECK(chdir("d") == 0 && rmdir("../d") == 0);
+	CHECK_STATUS(notice_new(&none, here, 1, AT_ONCE(.poll = grove->polls, .may_be_missing = true), 0), DUCT_INVALID);
+	CHECK_STATUS(notice_new(&grove->notice, &there, 1, AT_ONCE(.poll = grove->polls), 0), DUCT_OK);
+	CHECK(none == NULL);
+}
+
+TEST(notice_path, that_is_relative_to_nowhere_is_invalid, 20)
+{
+	grove_both(working_directory_is_gone);
 }
 
 /* A link that leads further down than any path can say, and one that says more than there is room for with what follows. */
@@ -999,6 +1058,58 @@ TEST(notice_access, that_is_denied_leaves_what_is_known, 20)
 {
 	if (geteuid() == 0)
 		grove_both(access_is_denied);
+}
+
+/* The names in a directory may be known without more; and the way to a root may be closed. */
+static void way_is_closed(struct grove *grove)
+{
+	set_mode(grove, "", 0755);
+	make_directory(grove, "d");
+	put(grove, "d/f", "");
+	CHECK(chown(grove_path(grove, "d"), 1, 1) == 0);
+	CHECK(seteuid(1) == 0);
+	grove_watch(grove, "d", AT_ONCE(.interval = 1));
+	set_mode(grove, "d", 0400);
+	CHECK(seteuid(0) == 0);
+	put(grove, "d/f", "more");
+	put(grove, "d/g", "");
+	CHECK(seteuid(1) == 0);
+	TOLD_ANYHOW(grove, grove->polls ? "+d/g" : "~d/f +d/g");
+	set_mode(grove, "d", 0700);
+	CHECK(seteuid(0) == 0);
+	set_mode(grove, "", 0700);
+	CHECK(seteuid(1) == 0);
+	grove_pump(grove);
+	while (notice_first(grove->notice) != NULL) {
+		CHECK(notice_first(grove->notice)->change != DUCT_FILE_DELETED);
+		notice_pop(grove->notice);
+	}
+	CHECK(seteuid(0) == 0);
+}
+
+TEST(notice_access, that_is_denied_to_facts_or_on_the_way_deletes_nothing, 20)
+{
+	if (geteuid() == 0)
+		grove_both(way_is_closed);
+}
+
+/* That there is a link may be seen, but not where it leads: it belongs to another's process. */
+TEST(notice_access, that_is_denied_to_a_link_ends_the_way, 20)
+{
+	char path[40];
+	const char *given = path;
+	struct notice *notice;
+
+	if (geteuid() != 0)
+		return;
+	snprintf(path, sizeof path, "/proc/%ld/cwd/f", (long)getppid());
+	CHECK(seteuid(1) == 0);
+	CHECK_STATUS(notice_new(&notice, &given, 1, AT_ONCE(), 0), DUCT_INVALID);
+	CHECK_STATUS(notice_new(&notice, &given, 1, AT_ONCE(.may_be_missing = true), 0), DUCT_OK);
+	notice_pump(notice, SECOND);
+	CHECK(notice_first(notice) == NULL);
+	notice_free(notice);
+	CHECK(seteuid(0) == 0);
 }
 
 static void root_is_unreadable(struct grove *grove)

@@ -2,7 +2,7 @@
  * SPDX-License-Identifier: MIT
  * SPDX-FileCopyrightText: The Duct authors
  *
- * Which file systems have to be looked at.
+ * Which file systems have to be looked at, and when a file has changed.
  */
 #include "survey.h"
 #include "harness.h"
@@ -30,3 +30,22 @@ TEST(file_system_is_deaf, whatever_the_sign_of_its_type, 5)
 	CHECK(file_system_is_deaf((unsigned long)(int32_t)CIFS_SUPER_MAGIC));
 }
 #endif
+
+/* Each fact by itself shows a change. */
+TEST(facts_are_same, if_each_of_them_is, 5)
+{
+	const struct facts one = { .mode = 1, .device = 2, .inode = 3, .size = 4, .modified = { 5, 6 }, .changed = { 7, 8 } };
+	struct facts others[] = { one, one, one, one, one, one, one, one };
+
+	others[0].mode++;
+	others[1].device++;
+	others[2].inode++;
+	others[3].size++;
+	others[4].modified.tv_sec++;
+	others[5].modified.tv_nsec++;
+	others[6].changed.tv_sec++;
+	others[7].changed.tv_nsec++;
+	CHECK(facts_are_same(&one, &(struct facts){ one.mode, 2, 3, 4, { 5, 6 }, { 7, 8 } }));
+	for (size_t i = 0; i < ARRAY_LEN(others); i++)
+		CHECK(!facts_are_same(&one, &others[i]) && !facts_are_same(&others[i], &one));
+}

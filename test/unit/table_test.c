@@ -2,10 +2,13 @@
  * SPDX-License-Identifier: MIT
  * SPDX-FileCopyrightText: The Duct authors
  *
- * A hash table against a plain array: what is put in is found until it is taken out, whatever the hashes are.
+ * A hash table against a plain array: what is put in is found until it is taken out, whatever the hashes are; and nodes in it.
  */
 #include "table.h"
+
 #include "harness.h"
+#include "memory.h"
+#include "tree.h"
 
 enum { THINGS = 500 };
 
@@ -48,6 +51,16 @@ static void check(uint64_t values, uint64_t factor)
 	table_clear(&table);
 }
 
+static struct node *node_of(struct node *parent, const char *name)
+{
+	static struct root root = { .length = 1, .real_length = 1 };
+	bool too_long;
+	struct node *node = node_new(&root, parent, name, &too_long);
+
+	CHECK(node != NULL && !too_long);
+	return node;
+}
+
 TEST(table, finds_what_was_put_in_and_not_taken_out, 20)
 {
 	check(THINGS, 1);
@@ -55,6 +68,31 @@ TEST(table, finds_what_was_put_in_and_not_taken_out, 20)
 	check(THINGS, UINT64_C(1) << 32);
 	check(7, 1);
 	check(1, 0);
+}
+
+/* Nodes are put where others belong, as if their parents and names had the same hash. */
+TEST(tree_find, tells_nodes_of_one_hash_apart, 5)
+{
+	struct node *root = node_of(NULL, ""), *parent = node_of(root, "p");
+	struct node *nodes[] = { node_of(parent, "a"), node_of(root, "b"), node_of(parent, "b") };
+	const char *name = "b";
+	const uint64_t hash = table_hash(table_hash(TABLE_HASH, &parent, sizeof parent), name, 1);
+	struct tree tree = { .roots = NULL };
+
+	for (size_t i = 0; i < ARRAY_LEN(nodes); i++) {
+		CHECK(tree_find(&tree, parent, name) == NULL);
+		table_put(&tree.nodes, &nodes[i]->link, hash);
+	}
+	CHECK(tree_find(&tree, parent, name) == nodes[2]);
+	table_take(&tree.nodes, &nodes[2]->link);
+	table_take(&tree.nodes, &nodes[0]->link);
+	table_put(&tree.nodes, &nodes[2]->link, hash);
+	table_put(&tree.nodes, &nodes[0]->link, hash);
+	CHECK(tree_find(&tree, parent, name) == nodes[2] && tree_find(&tree, root, name) == NULL);
+	for (size_t i = 0; i < ARRAY_LEN(nodes); i++)
+		memory_free(NULL, nodes[i]);
+	memory_free(NULL, parent);
+	memory_free(NULL, root);
 }
 
 TEST(table_hash, goes_on_from_what_was_before, 5)
