@@ -159,22 +159,3 @@ TEST(agenda, has_no_entry_that_overflows, 5)
 	CHECK(entry_new(&(struct agenda){ .size = SIZE_MAX }, "") == NULL);
 	entry_free(NULL);
 }
-
-/* Two objects of one hash, by FNV-1a of 64 bits, and one of it that is not there. */
-TEST(agenda, tells_objects_of_one_hash_apart, 5)
-{
-	static const char one[] = "8yn0iYCKYHlIj4-BwPqk", other[] = "GReLUrM4wMqfg9yzV3KQ";
-	const uint64_t hash = object_hash(one, sizeof one - 1);
-	struct entry *first, *second;
-	void *memory = agenda_more(0);
-
-	agenda = (struct agenda){ .size = sizeof one - 1 };
-	CHECK(memory != NULL && agenda_grow(&agenda, memory, 0) == NULL);
-	CHECK(object_hash(other, sizeof other - 1) == hash);
-	CHECK((first = entry_new(&agenda, one)) != NULL && (second = entry_new(&agenda, other)) != NULL);
-	agenda_put(&agenda, first, 1);
-	CHECK(agenda_find(&agenda, one, hash) == first && agenda_find(&agenda, other, hash) == NULL);
-	agenda_put(&agenda, second, 2);
-	CHECK(agenda_find(&agenda, one, hash) == first && agenda_find(&agenda, other, hash) == second);
-	agenda_fini(&agenda);
-}
