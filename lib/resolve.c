@@ -56,11 +56,9 @@ static bool reserve(struct plan *plan, uint32_t more)
 
 	if (plan->room - plan->len >= more)
 		return true;
-	if (more > most / 2 || plan->len > most / 2 - more)
-		return false;
 	if (room < plan->len + more)
 		room = plan->len + more;
-	if ((branches = memory_new(NULL, room * sizeof *branches)) == NULL)
+	if (more > most / 2 || plan->len > most / 2 - more || (branches = memory_new(NULL, room * sizeof *branches)) == NULL)
 		return false;
 	memcpy(branches, plan->branches, plan->len * sizeof *branches);
 	if (plan->branches != plan->few)
