@@ -26,7 +26,7 @@ struct stage {
 
 static void stage_set(struct stage *stage)
 {
-	*stage = (struct stage){ NULL };
+	*stage = (struct stage){ 0 };
 	CHECK_STATUS(duct_bidi_open(&stage->client, &stage->service, sizeof(int), sizeof(int), 0, NULL), DUCT_OK);
 	CHECK_STATUS(duct_stream_open(&stage->writer, &stage->reader, sizeof(int), 0, NULL), DUCT_OK);
 	CHECK_STATUS(duct_exchange_open(&stage->taker, &stage->giver, sizeof(int), 0, NULL), DUCT_OK);
