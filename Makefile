@@ -345,13 +345,16 @@ check-threads: $(BUILD)/fork/tests $(STRESS:%=$(BUILD)/fork/stress/%) $(BUILD)/t
 	$(BUILD)/fork/stress/stress_idle 2
 	TSAN_RUN='$(PLAIN_LAYOUT)' CC='$(CC)' test/stress/check-threads.sh $(BUILD)
 
+# So many of the anycast ones, and a share of that of the others.
+RANDOM_PROGRAMS = 100000
+
 check-random: $(EXPLORER) $(SPINNER) $(BROADCASTS) $(SPINNER_BROADCASTS) $(SOURCES) $(SPINNER_SOURCES)
-	test/schedule/explore.sh $(EXPLORER) random 100000 50 1
-	test/schedule/explore.sh $(SPINNER) random 4000 50 2
-	test/schedule/explore.sh $(BROADCASTS) random 12000 50 1
-	test/schedule/explore.sh $(SPINNER_BROADCASTS) random 2000 50 2
-	test/schedule/explore.sh $(SOURCES) random 8000 50 1
-	test/schedule/explore.sh $(SPINNER_SOURCES) random 1000 50 2
+	test/schedule/explore.sh $(EXPLORER) random $(RANDOM_PROGRAMS) 50 1
+	test/schedule/explore.sh $(SPINNER) random $$(($(RANDOM_PROGRAMS) / 25)) 50 2
+	test/schedule/explore.sh $(BROADCASTS) random $$(($(RANDOM_PROGRAMS) * 12 / 100)) 50 1
+	test/schedule/explore.sh $(SPINNER_BROADCASTS) random $$(($(RANDOM_PROGRAMS) / 50)) 50 2
+	test/schedule/explore.sh $(SOURCES) random $$(($(RANDOM_PROGRAMS) * 8000 / 100000)) 50 1
+	test/schedule/explore.sh $(SPINNER_SOURCES) random $$(($(RANDOM_PROGRAMS) * 1000 / 100000)) 50 2
 
 check-exhaustive: $(EXPLORER) $(BROADCASTS) $(SOURCES)
 	test/schedule/explore.sh $(EXPLORER) exhaustive 2

@@ -193,6 +193,7 @@ bool source_take_part_locked(struct source *source, size_t number, struct part *
 			continue;
 		*part = source->parts[i];
 		source->part_count--;
+		source->version++; /* who waits for the part is told by the caller, or by its end */
 		for (; i < source->part_count; i++)
 			source->parts[i] = source->parts[i + 1];
 		return true;
@@ -208,8 +209,6 @@ void source_part_ended(struct source *source, size_t number, duct_status status)
 
 	queue_lock_both(&source->queue);
 	taken = source_take_part_locked(source, number, &part);
-	if (taken)
-		source->version++; /* others who wait are told of that end themselves */
 	if (taken && source->part_count == 0)
 		source_end_locked(source, source->kind->many ? DUCT_CLOSED : status, &wakes);
 	queue_unlock_both(&source->queue);

@@ -98,6 +98,7 @@ const char *const listed_programs[] = {
 	"~1 0 1 0 Fa qR|rd",
 	/* each found a bug */
 	"1 0 0 0 Wb w[rR] sb|w[rR]|sb",
+	"1 0 0 0 Wt qR|z",
 	"0 2 0 2 Vb qR|uw[rRrR]|rR",
 	NULL
 };
