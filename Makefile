@@ -360,7 +360,7 @@ check-exhaustive: $(EXPLORER) $(BROADCASTS) $(SOURCES)
 	test/schedule/explore.sh $(EXPLORER) exhaustive 2
 	test/schedule/explore.sh $(EXPLORER) outcomes 3
 	test/schedule/explore.sh $(BROADCASTS) exhaustive 2 20000
-	test/schedule/explore.sh $(SOURCES) exhaustive 2 20000
+	test/schedule/explore.sh $(SOURCES) exhaustive 2 4000
 
 check-planted:
 	CC='$(CC)' test/schedule/planted.sh
