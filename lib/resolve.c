@@ -518,7 +518,7 @@ static bool has_moved(const struct plan *plan)
 	for (uint32_t i = 0; i < plan->len; i++) {
 		const struct source *source = plan->branches[i].end->source;
 
-		if (source != NULL && (source->version != plan->branches[i].version || source_has_ended(source)))
+		if (source != NULL && source->version != plan->branches[i].version)
 			return true;
 	}
 	return false;
