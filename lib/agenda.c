@@ -6,6 +6,7 @@
  */
 #include "agenda.h"
 
+#include "hash.h"
 #include "memory.h"
 
 #include <string.h>
@@ -14,11 +15,7 @@
 
 uint64_t object_hash(const void *object, size_t size)
 {
-	uint64_t hash = UINT64_C(14695981039346656037); /* FNV-1a */
-
-	for (size_t i = 0; i < size; i++)
-		hash = (hash ^ ((const unsigned char *)object)[i]) * UINT64_C(1099511628211);
-	return hash ^ hash >> 32;
+	return hash_fold(hash_bytes(HASH_BEGIN, object, size));
 }
 
 struct entry *entry_new(const struct agenda *agenda, const void *object)

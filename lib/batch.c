@@ -88,7 +88,7 @@ static struct change *last_of(const struct batch *batch, const char *path, uint6
 
 static void gather(struct batch *batch, struct change *change)
 {
-	const uint64_t hash = table_hash(TABLE_HASH, change->path, strlen(change->path));
+	const uint64_t hash = hash_bytes(HASH_BEGIN, change->path, strlen(change->path));
 	struct change *last = last_of(batch, change->path, hash);
 
 	batch->has_grown = true; /* by one that folds away too: who writes a file bit by bit is not done */
@@ -112,16 +112,11 @@ void batch_note(struct batch *batch, struct change *change)
 		gather(batch, change);
 }
 
-static duct_time later(duct_time time, int64_t by)
-{
-	return by < DUCT_FOREVER - time ? time + by : DUCT_FOREVER;
-}
-
 duct_time batch_due(const struct batch *batch)
 {
 	if (batch->gathered.first == NULL)
 		return DUCT_FOREVER;
-	return deadline_min(later(batch->grew, batch->settle), later(batch->began, batch->settle_most));
+	return deadline_min(time_plus(batch->grew, batch->settle), time_plus(batch->began, batch->settle_most));
 }
 
 void batch_settle(struct batch *batch, duct_time now)

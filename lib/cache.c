@@ -10,6 +10,7 @@
  */
 #include "cache.h"
 
+#include "hash.h"
 #include "memory.h"
 #include "resolve.h"
 #include "sync.h"
@@ -48,14 +49,9 @@ struct key {
 	uint64_t hash;
 };
 
-/* FNV-1a. */
 static struct key key_of(const void *bytes, size_t size)
 {
-	struct key key = { .bytes = bytes, .size = size, .hash = UINT64_C(14695981039346656037) };
-
-	for (size_t i = 0; i < size; i++)
-		key.hash = (key.hash ^ ((const unsigned char *)bytes)[i]) * UINT64_C(1099511628211);
-	return key;
+	return (struct key){ .bytes = bytes, .size = size, .hash = hash_bytes(HASH_BEGIN, bytes, size) };
 }
 
 static struct key key_of_box(const duct_cache *cache, const duct_box *box)
@@ -70,7 +66,7 @@ static struct key key_of_box(const duct_cache *cache, const duct_box *box)
 
 static struct entry **slot_of(const duct_cache *cache, uint64_t hash)
 {
-	return &cache->slots[(hash ^ hash >> 32) & (cache->slot_count - 1)];
+	return &cache->slots[hash_fold(hash) & (cache->slot_count - 1)];
 }
 
 static struct entry *find(const duct_cache *cache, const struct key *key)
@@ -250,8 +246,10 @@ static duct_status take_in(duct_cache *cache, bool *more)
 	return DUCT_OK;
 }
 
-/* Takes in what the receiver has, as far as that was there when it began.  At capacity 0, and of a
- * source, nobody knows but by trying. */
+/*
+ * Takes in what the receiver has, as far as that was there when it began.  At capacity 0, and of a source, nobody knows but by
+ * trying.
+ */
 static duct_status catch_up(duct_cache *cache)
 {
 	size_t left = duct_receiver_len(cache->receiver);

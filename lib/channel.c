@@ -18,36 +18,15 @@ void channel_ref(duct_channel *channel)
 	atomic_fetch_add(&channel->references, 1);
 }
 
-void channel_drop_leftovers(const struct hooks *hooks, struct queue *queue)
-{
-	struct ring *ring = &queue->ring;
-	uint32_t slot = load_relaxed(&queue->take.at.slot);
-	int cancellation = cancellation_hold();
-
-	for (size_t left = queue_backlog(queue).len; left > 0; left--) {
-		hooks_drop(hooks, ring_message(ring, slot));
-		slot = (uint32_t)ring_step(ring, slot, 1);
-	}
-	cancellation_resume(cancellation);
-}
-
 void channel_unref(duct_channel *channel)
 {
 	if (atomic_fetch_sub(&channel->references, 1) != 1)
 		return;
-	channel_drop_leftovers(&channel->hooks, &channel->queue);
+	queue_drop_leftovers(&channel->queue, &channel->hooks);
 	if (channel->fan != NULL)
 		fan_fini(channel->fan);
 	queue_fini(&channel->queue);
 	memory_free(channel->hooks.allocator, channel);
-}
-
-void channel_write_name(char *storage, size_t size, const char *name, const char *base, unsigned long number)
-{
-	if (name != NULL)
-		memcpy(storage, name, size);
-	else
-		(void)snprintf(storage, size, "%s-%lu", base, number);
 }
 
 static bool options_are_valid(const duct_options *options, bool is_broadcast)
@@ -125,7 +104,7 @@ duct_status channel_new(duct_channel **channel, const struct channel_plan *plan)
 	made->closes_itself = plan->closes_itself;
 	made->once = plan->once;
 	made->name = (char *)block + layout.name;
-	channel_write_name((char *)block + layout.name, layout.name_size, given->name, plan->kind, made->queue.id);
+	name_write((char *)block + layout.name, layout.name_size, given->name, plan->kind, made->queue.id);
 	set_options(made, plan, given);
 	atomic_init(&made->references, 1);
 	atomic_init(&made->handles, 1);

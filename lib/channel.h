@@ -108,10 +108,4 @@ void channel_settle_locked(duct_channel *channel, struct change *change);
 void channel_settle_less_locked(duct_channel *channel, struct change *change); /* something has gone: finds the orphans too */
 void channel_finish(duct_channel *channel, struct change *change);
 
-/* Drops what is left in a queue that nobody knows of any more, where it lies. */
-void channel_drop_leftovers(const struct hooks *hooks, struct queue *queue);
-
-/* A copy of a name, or one from a number, in memory of that size. */
-void channel_write_name(char *storage, size_t size, const char *name, const char *base, unsigned long number);
-
 #endif

@@ -25,7 +25,7 @@ duct_time duct_after_ns(int64_t nanoseconds)
 
 	if (nanoseconds < 0)
 		return now;
-	return nanoseconds < DUCT_FOREVER - now ? now + nanoseconds : DUCT_FOREVER;
+	return time_plus(now, nanoseconds);
 }
 
 static duct_time after(int64_t duration, int64_t unit)

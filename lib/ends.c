@@ -106,7 +106,7 @@ static void destroy_member(struct end *end)
 	struct member *member = (struct member *)(void *)end;
 	duct_channel *channel = end->channel;
 
-	channel_drop_leftovers(&channel->hooks, &member->queue);
+	queue_drop_leftovers(&member->queue, &channel->hooks);
 	queue_fini(&member->queue);
 	memory_free(channel->hooks.allocator, member);
 	channel_unref(channel);
@@ -167,7 +167,7 @@ static duct_status member_new(duct_channel *channel, const duct_subscription *su
 	end_init(&made->end, &made->queue, channel, destroy_member);
 	made->fan = channel->fan;
 	made->name = (char *)block + head + ring_size;
-	channel_write_name((char *)block + head + ring_size, name_size, subscription->name, channel->name,
+	name_write((char *)block + head + ring_size, name_size, subscription->name, channel->name,
 	    subscription->name == NULL ? (unsigned long)fan_next_number(channel->fan) : 0);
 	made->overflow = subscription->overflow;
 	made->tell_lag = subscription->tell_lag;

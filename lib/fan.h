@@ -4,9 +4,9 @@
  *
  * A fan: how a broadcast channel passes each message on to every receiver.
  *
- * Each receiver is a member: a queue of its own, behind the channel's queue, which is the gate of all of them (queue.h).  The
- * put lock of the gate is the publish lock.  Who holds it decides on a message, and puts it into all rings, in one step for
- * all other senders and for those who join, leave or close: hence one order, and all or nothing.
+ * Each receiver is a member: a queue of its own, behind the channel's queue, which is the gate of all of them (queue.h).  The put
+ * lock of the gate is the publish lock.  Who holds it decides on a message, and puts it into all rings, in one step for all other
+ * senders and for those who join, leave or close: hence one order, and all or nothing.
  *
  *     sender -> gate, no ring      publish lock, line of waiting senders
  *                 |
@@ -17,10 +17,10 @@
  * emptier: room that was seen stays, so it is enough to ask all members that block, and then to put into all of them.  What a
  * full ring displaces is taken out under both locks.
  *
- * Waiting senders stand in line at the gate, in one line for all.  The first of them waits for room in some full ring, and
- * there the fan has a scout: an observer among the ring's waiting senders, which the next take from it, or discard, pings.
- * Whoever pinged it pumps when its locks are free: under the publish lock it does the sends of the line, as long as there is
- * room, and sends the scout out again.  As with any hand-off the sends are done before their threads wake.
+ * Waiting senders stand in line at the gate, in one line for all.  The first of them waits for room in some full ring, and there
+ * the fan has a scout: an observer among the ring's waiting senders, which the next take from it, or discard, pings.  Whoever
+ * pinged it pumps when its locks are free: under the publish lock it does the sends of the line, as long as there is room, and
+ * sends the scout out again.  As with any hand-off the sends are done before their threads wake.
  *
  *     sender                          receiver of A                 receiver of B
  *     ----------------------------    --------------------------    --------------------------
@@ -40,13 +40,13 @@
  * scout out: so who stands in line under the same lock is found.  The scout is claimed before the slot that it waits for is
  * freed: so as long as it is not, the gate is full, and a failing try needs no lock.
  *
- * Late receivers.  The fan keeps the last messages in boxes.  Who joins puts them into its ring under the publish lock.  If
- * they have to be copied by a hook, it only refers to the boxes under the lock, makes the copies without it, and puts them
- * ahead of what has come meanwhile: nobody else takes from that ring yet.  Those that do not fit any more are the oldest: as
- * if it had joined a little later.  If what has come was discarded meanwhile, so are they.
+ * Late receivers.  The fan keeps the last messages in boxes.  Who joins puts them into its ring under the publish lock.  If they
+ * have to be copied by a hook, it only refers to the boxes under the lock, makes the copies without it, and puts them ahead of
+ * what has come meanwhile: nobody else takes from that ring yet.  Those that do not fit any more are the oldest: as if it had
+ * joined a little later.  If what has come was discarded meanwhile, so are they.
  *
- * Lock order: the gate's put lock, then its take lock, then one member's.  A wait for several operations holds members' take
- * locks together; so what it does with the gate it does when it has released them (wait.c).
+ * Lock order: the gate's put lock, then its take lock, then one member's.  A wait for several operations holds members' take locks
+ * together; so what it does with the gate it does when it has released them (wait.c).
  *
  * Cost: a send takes one lock and then, for each receiver, what a put costs; a receive costs what any take does.
  */
@@ -137,8 +137,8 @@ struct replay {
 };
 
 /*
- * Joins, with both locks of the gate; false if there is more to copy than the replay has room for.  fan_finish_join follows
- * with no lock: false if a copy could not be made; then the caller has to leave.
+ * Joins, with both locks of the gate; false if there is more to copy than the replay has room for.  fan_finish_join follows with
+ * no lock: false if a copy could not be made; then the caller has to leave.
  */
 bool fan_join_locked(struct fan *fan, struct member *member, struct replay *replay, struct node **wakes);
 bool fan_finish_join(struct member *member, struct replay *replay);

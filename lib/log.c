@@ -9,6 +9,7 @@
 #include "sync.h"
 
 #include <stdio.h>
+#include <string.h>
 
 bool log_admit_locked(struct log *log, duct_time now, uint64_t *suppressed)
 {
@@ -47,4 +48,14 @@ void log_tell_of(const struct log *log, duct_log_kind kind, const char *receiver
 	    kind == DUCT_LOG_CUT_OFF ? "was too slow and is cut off" : "is too slow", (unsigned long long)lost);
 	call_hook(
 	    log, &(duct_log_event){ .kind = kind, .channel = log->channel, .text = text, .receiver = receiver, .lost = lost });
+}
+
+/* ---- Names ----------------------------------------------------------------------------------------------------- */
+
+void name_write(char *storage, size_t size, const char *name, const char *base, unsigned long number)
+{
+	if (name != NULL)
+		memcpy(storage, name, size);
+	else
+		(void)snprintf(storage, size, "%s-%lu", base, number);
 }

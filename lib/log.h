@@ -33,4 +33,7 @@ void log_tell(const struct log *log, duct_log_kind kind, uint64_t suppressed);
 /* The same of a receiver: DUCT_LOG_LOST or DUCT_LOG_CUT_OFF. */
 void log_tell_of(const struct log *log, duct_log_kind kind, const char *receiver, uint64_t lost);
 
+/* A copy of a name, or one from a number, in memory of that size. */
+void name_write(char *storage, size_t size, const char *name, const char *base, unsigned long number);
+
 #endif

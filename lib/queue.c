@@ -483,6 +483,19 @@ struct backlog queue_backlog(struct queue *queue)
 	return backlog;
 }
 
+void queue_drop_leftovers(struct queue *queue, const struct hooks *hooks)
+{
+	struct ring *ring = &queue->ring;
+	uint32_t slot = load_relaxed(&queue->take.at.slot);
+	int cancellation = cancellation_hold();
+
+	for (size_t left = queue_backlog(queue).len; left > 0; left--) {
+		hooks_drop(hooks, ring_message(ring, slot));
+		slot = (uint32_t)ring_step(ring, slot, 1);
+	}
+	cancellation_resume(cancellation);
+}
+
 /* ---- Under both locks ------------------------------------------------------------------------------------------ */
 
 /* At capacity 0 an operation is ready if a partner waits. */

@@ -48,6 +48,7 @@
 #ifndef DUCT_QUEUE_H
 #define DUCT_QUEUE_H
 
+#include "hooks.h"
 #include "lesson.h"
 #include "ring.h"
 #include "sync.h"
@@ -148,6 +149,9 @@ static inline bool is_pending(duct_status status)
  */
 bool queue_init(struct queue *queue, size_t message_size, size_t capacity, void *ring, struct queue *gate);
 void queue_fini(struct queue *queue);
+
+/* Drops what is left in a queue that nobody knows of any more, where it lies. */
+void queue_drop_leftovers(struct queue *queue, const struct hooks *hooks);
 
 void end_init(struct end *end, struct queue *queue, struct duct_channel *channel, void (*destroy)(struct end *end));
 

@@ -270,9 +270,9 @@ static bool make_hands(struct plan *plan)
 	plan->hands[1] = plan->bytes[1];
 	if (size <= FEW_BYTES)
 		return true;
-	size = (size + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE;
-	if ((plan->memory = memory_new(NULL, 2 * size)) ==
-	    NULL) /* there is memory for one in some ring, so 2 do not overflow */
+	size = line_round_up(size);
+	/* There is memory for one in some ring, so two do not overflow. */
+	if ((plan->memory = memory_new(NULL, 2 * size)) == NULL)
 		return false;
 	plan->hands[0] = plan->memory;
 	plan->hands[1] = plan->hands[0] + size;

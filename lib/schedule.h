@@ -14,11 +14,6 @@
 
 #include "clock.h"
 
-static inline duct_time time_plus(duct_time at, int64_t duration)
-{
-	return duration < DUCT_FOREVER - at ? at + duration : DUCT_FOREVER;
-}
-
 /* Every tick, one after the other, however late. */
 static inline duct_time schedule_trigger_all(duct_time scheduled, int64_t interval)
 {

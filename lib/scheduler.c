@@ -28,17 +28,12 @@ static struct scheduler *scheduler_behind(struct source *source)
 
 /* ---- What is due ----------------------------------------------------------------------------------------------- */
 
-static bool holds_one(const struct source *source)
-{
-	return queue_backlog_locked(&source->queue).len > 0;
-}
-
 static duct_time scheduler_due_locked(struct source *source)
 {
 	struct scheduler *scheduler = scheduler_behind(source);
 	struct entry *first = agenda_first(&scheduler->agenda);
 
-	return first == NULL || holds_one(source) ? DUCT_FOREVER : hand_deadline(&scheduler->hand, first->at);
+	return first == NULL || source_holds_locked(source) ? DUCT_FOREVER : hand_deadline(&scheduler->hand, first->at);
 }
 
 static void scheduler_pump(struct source *source)
@@ -49,7 +44,8 @@ static void scheduler_pump(struct source *source)
 
 	queue_lock_both(&source->queue);
 	first = agenda_first(&scheduler->agenda);
-	if (first != NULL && (holds_one(source) || source_has_ended(source) || first->at > hand_now(&scheduler->hand)))
+	if (first != NULL &&
+	    (source_holds_locked(source) || source_has_ended(source) || first->at > hand_now(&scheduler->hand)))
 		first = NULL;
 	if (first != NULL) {
 		agenda_take(&scheduler->agenda, first);
@@ -83,7 +79,7 @@ static bool take_held_locked(struct source *source, const void *object)
 	struct queue *queue = &source->queue;
 	const void *held = ring_message(&queue->ring, load_relaxed(&queue->take.at.slot));
 
-	if (!holds_one(source) || memcmp(held, object, queue->ring.size) != 0)
+	if (!source_holds_locked(source) || memcmp(held, object, queue->ring.size) != 0)
 		return false;
 	return ring_take_many(&queue->ring, &queue->take.at, NULL, 1) == 1;
 }
@@ -193,7 +189,7 @@ size_t duct_scheduler_pending(const duct_receiver *receiver)
 	if (scheduler == NULL)
 		return 0;
 	queue_lock_both(&scheduler->source.queue);
-	pending = scheduler->agenda.len + holds_one(&scheduler->source);
+	pending = scheduler->agenda.len + source_holds_locked(&scheduler->source);
 	queue_unlock_both(&scheduler->source.queue);
 	return pending;
 }

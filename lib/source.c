@@ -6,9 +6,9 @@
  */
 #include "source.h"
 
+#include "log.h"
 #include "memory.h"
 
-#include <stdio.h>
 #include <string.h>
 
 /* ---- Life ------------------------------------------------------------------------------------------------------ */
@@ -21,23 +21,12 @@ static void release_part(const struct part *part)
 		duct_receiver_free((duct_receiver *)(void *)part->end);
 }
 
-static void drop_held(struct source *source)
-{
-	struct queue *queue = &source->queue;
-	uint32_t slot = load_relaxed(&queue->take.at.slot);
-
-	for (size_t left = queue_backlog(queue).len; left > 0; left--) {
-		hooks_drop(&source->hooks, ring_message(&queue->ring, slot));
-		slot = (uint32_t)ring_step(&queue->ring, slot, 1);
-	}
-}
-
 static void source_destroy(struct end *end)
 {
 	struct source *source = end->source;
 	int cancellation = cancellation_hold(); /* hooks are called */
 
-	drop_held(source);
+	queue_drop_leftovers(&source->queue, &source->hooks);
 	for (uint32_t i = 0; i < source->part_count; i++)
 		release_part(&source->parts[i]);
 	if (source->kind->destroy != NULL)
@@ -45,11 +34,6 @@ static void source_destroy(struct end *end)
 	queue_fini(&source->queue);
 	memory_free(NULL, source);
 	cancellation_resume(cancellation);
-}
-
-static size_t round_up(size_t size)
-{
-	return (size + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE;
 }
 
 #define NAME_SIZE 32
@@ -65,13 +49,13 @@ void *source_new(const struct source_plan *plan)
 
 	if (plan->part_room > UINT32_MAX / sizeof(struct part) || !ring_measure(plan->hooks.size, plan->capacity, &ring_size))
 		return NULL;
-	ring_size = round_up(ring_size);
-	block = memory_new(NULL, round_up(plan->size) + ring_size + parts_size + name_size);
+	ring_size = line_round_up(ring_size);
+	block = memory_new(NULL, line_round_up(plan->size) + ring_size + parts_size + name_size);
 	if (block == NULL)
 		return NULL;
 	made = (struct source *)(void *)block;
 	memset(made, 0, plan->size);
-	if (!queue_init(&made->queue, plan->hooks.size, plan->capacity, block + round_up(plan->size), NULL)) {
+	if (!queue_init(&made->queue, plan->hooks.size, plan->capacity, block + line_round_up(plan->size), NULL)) {
 		memory_free(NULL, made);
 		return NULL;
 	}
@@ -80,13 +64,9 @@ void *source_new(const struct source_plan *plan)
 	made->kind = plan->kind;
 	made->hooks = plan->hooks;
 	made->hooks.allocator = NULL;
-	made->parts = (struct part *)(void *)(block + round_up(plan->size) + ring_size);
+	made->parts = (struct part *)(void *)(block + line_round_up(plan->size) + ring_size);
 	made->name = (char *)made->parts + parts_size;
-	if (plan->name != NULL)
-		memcpy((char *)made->parts + parts_size, plan->name, name_size);
-	else
-		(void)snprintf(
-		    (char *)made->parts + parts_size, name_size, "%s-%lu", plan->kind->name, (unsigned long)made->queue.id);
+	name_write((char *)made->parts + parts_size, name_size, plan->name, plan->kind->name, made->queue.id);
 	atomic_init(&made->handles, 1);
 	return made;
 }

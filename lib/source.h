@@ -125,6 +125,12 @@ void source_hold(struct source *source, const void *message);
 /* A part told of lost messages to who only wanted to know: the next receive is told of them. */
 void source_hold_lag(struct source *source);
 
+/* With both locks: its queue holds a message that nobody has received. */
+static inline bool source_holds_locked(const struct source *source)
+{
+	return queue_backlog_locked(&source->queue).len > 0;
+}
+
 /* With both locks: all who wait have to look anew. */
 void source_moved_locked(struct source *source, struct node **wakes);
 void source_moved(struct source *source);

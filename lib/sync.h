@@ -19,6 +19,11 @@
 
 #define CACHE_LINE 64
 
+static inline size_t line_round_up(size_t size)
+{
+	return (size + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE;
+}
+
 #if defined __GNUC__
 #define likely(x_) __builtin_expect(!!(x_), 1)
 #define unlikely(x_) __builtin_expect(!!(x_), 0)

@@ -10,13 +10,6 @@
 
 #include <string.h>
 
-uint64_t table_hash(uint64_t hash, const void *bytes, size_t size)
-{
-	for (size_t i = 0; i < size; i++)
-		hash = (hash ^ ((const unsigned char *)bytes)[i]) * UINT64_C(1099511628211);
-	return hash;
-}
-
 static size_t slot_count(const struct table *table)
 {
 	return table->grown != NULL ? table->slot_count : TABLE_FEW;
@@ -26,7 +19,7 @@ static struct table_link **slot_of(const struct table *table, uint64_t hash)
 {
 	struct table_link *const *slots = table->grown != NULL ? table->grown : table->few;
 
-	return (struct table_link **)(uintptr_t)&slots[(hash ^ hash >> 32) & (slot_count(table) - 1)];
+	return (struct table_link **)(uintptr_t)&slots[hash_fold(hash) & (slot_count(table) - 1)];
 }
 
 static void put_in_slot(struct table *table, struct table_link *link)

@@ -7,8 +7,7 @@
 #ifndef DUCT_TABLE_H
 #define DUCT_TABLE_H
 
-#include <stddef.h>
-#include <stdint.h>
+#include "hash.h"
 
 #define TABLE_FEW 16 /* slots that need no memory; a power of two */
 
@@ -24,10 +23,6 @@ struct table {
 	size_t slot_count, len;
 	struct table_link *few[TABLE_FEW];
 };
-
-/* FNV-1a, over what went into the hash before. */
-#define TABLE_HASH UINT64_C(14695981039346656037)
-uint64_t table_hash(uint64_t hash, const void *bytes, size_t size);
 
 void table_put(struct table *table, struct table_link *link, uint64_t hash);
 void table_take(struct table *table, struct table_link *link);

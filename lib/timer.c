@@ -34,17 +34,11 @@ struct timer {
 
 /* ---- Ticking --------------------------------------------------------------------------------------------------- */
 
-/* The queue has both locks, or else this is only a moment's truth. */
-static bool has_tick(const struct source *source)
-{
-	return queue_backlog_locked(&source->queue).len > 0;
-}
-
 static duct_time timer_due_locked(struct source *source)
 {
 	const struct timer *timer = (const struct timer *)(void *)source;
 
-	return has_tick(source) ? DUCT_FOREVER : hand_deadline(&timer->hand, timer->scheduled);
+	return source_holds_locked(source) ? DUCT_FOREVER : hand_deadline(&timer->hand, timer->scheduled);
 }
 
 /* A tick that is due, as it was found. */
@@ -58,7 +52,7 @@ static bool tick_is_due_locked(struct timer *timer, struct tick *tick)
 {
 	struct source *source = &timer->source;
 
-	if (source_has_ended(source) || has_tick(source))
+	if (source_has_ended(source) || source_holds_locked(source))
 		return false;
 	*tick = (struct tick){ .now = hand_now(&timer->hand),
 		.scheduled = timer->scheduled,

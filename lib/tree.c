@@ -72,7 +72,7 @@ struct node *node_new(struct root *root, struct node *parent, const char *name, 
 
 static uint64_t hash_of(const struct node *parent, const char *name)
 {
-	return table_hash(table_hash(TABLE_HASH, &parent, sizeof parent), name, strlen(name));
+	return hash_bytes(hash_bytes(HASH_BEGIN, &parent, sizeof parent), name, strlen(name));
 }
 
 void tree_put(struct tree *tree, struct node *node)

@@ -92,10 +92,9 @@ static void lock_queues(const struct wait *wait)
 }
 
 /*
- * Unlocks them the other way round.  What there is to do with an outlet is done when nothing is held any more that comes
- * after its put lock: the send that was decided on, or a look after its line, in which the wait now stands.  The status is
- * that of what was decided; DUCT_FULL if it could not be done after all, because those in line changed who there is to
- * receive.
+ * Unlocks them the other way round.  What there is to do with an outlet is done when nothing is held any more that comes after
+ * its put lock: the send that was decided on, or a look after its line, in which the wait now stands.  The status is that of what
+ * was decided; DUCT_FULL if it could not be done after all, because those in line changed who there is to receive.
  */
 static duct_status unlock_queues(const struct wait *wait, const struct op *decided, struct node **wakes)
 {
@@ -437,8 +436,8 @@ static void await_room(const struct op *op, const struct watch *next, struct pat
 }
 
 /*
- * Waits a moment for a run of messages, as long as there is one more for every two pauses (which come in rounds of 2, 4, 8
- * ... here): a stream that is slower is given up after the first.
+ * Waits a moment for a run of messages, as long as there is one more for every two pauses (which come in rounds of 2, 4, 8 ...
+ * here): a stream that is slower is given up after the first.
  */
 static void await_stream(const struct op *op, const struct watch *next, struct patience *patience)
 {
@@ -472,8 +471,8 @@ static bool spin_until_moved(const struct op *op, const struct watch *next, stru
 }
 
 /*
- * At capacity 0 a sender stands in line at once, and a receiver looks for one.  A sender to a broadcast looks whether there
- * is room again, and then waits a moment for a run of it.
+ * At capacity 0 a sender stands in line at once, and a receiver looks for one.  A sender to a broadcast looks whether there is
+ * room again, and then waits a moment for a run of it.
  */
 static bool spin_until_met(const struct op *op, struct patience *patience)
 {

@@ -45,7 +45,7 @@ static struct watcher *watcher_behind(struct source *source)
 /* Nothing is read as long as there are events to be received. */
 static bool is_busy_locked(struct watcher *watcher)
 {
-	if (queue_backlog_locked(&watcher->source.queue).len > 0)
+	if (source_holds_locked(&watcher->source))
 		return true;
 	watcher->asked |= watcher->pumping;
 	return watcher->pumping;
@@ -97,8 +97,7 @@ static bool begin_pump(struct watcher *watcher)
 	bool begun;
 
 	queue_lock_both(&watcher->source.queue);
-	begun =
-	    !watcher->pumping && !source_has_ended(&watcher->source) && queue_backlog_locked(&watcher->source.queue).len == 0;
+	begun = !watcher->pumping && !source_has_ended(&watcher->source) && !source_holds_locked(&watcher->source);
 	watcher->pumping |= begun;
 	queue_unlock_both(&watcher->source.queue);
 	return begun;

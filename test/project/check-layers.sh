@@ -11,7 +11,7 @@ set -u
 layer() {
 	case $1 in
 	sync) echo 0 ;;
-	clock | memory | turn | ring | lesson | status | log | hooks) echo 1 ;;
+	clock | memory | hash | turn | ring | lesson | status | log | hooks) echo 1 ;;
 	waiter | tour | box | agenda | table) echo 2 ;;
 	queue | tray | batch | marks) echo 3 ;;
 	cancel | spin | fan | source | tree) echo 4 ;;

@@ -80,7 +80,7 @@ TEST(tree_find, tells_nodes_of_one_hash_apart, 5)
 	struct node *root = node_of(NULL, ""), *parent = node_of(root, "p");
 	struct node *nodes[] = { node_of(parent, "a"), node_of(root, "b"), node_of(parent, "b") };
 	const char *name = "b";
-	const uint64_t hash = table_hash(table_hash(TABLE_HASH, &parent, sizeof parent), name, 1);
+	const uint64_t hash = hash_bytes(hash_bytes(HASH_BEGIN, &parent, sizeof parent), name, 1);
 	struct tree tree = { .roots = NULL };
 
 	for (size_t i = 0; i < ARRAY_LEN(nodes); i++) {
@@ -99,9 +99,9 @@ TEST(tree_find, tells_nodes_of_one_hash_apart, 5)
 	memory_free(NULL, root);
 }
 
-TEST(table_hash, goes_on_from_what_was_before, 5)
+TEST(hash_bytes, goes_on_from_what_was_before, 5)
 {
-	CHECK(table_hash(TABLE_HASH, "", 0) == TABLE_HASH);
-	CHECK(table_hash(TABLE_HASH, "foobar", 6) == UINT64_C(0x85944171f73967e8));
-	CHECK(table_hash(table_hash(TABLE_HASH, "foo", 3), "bar", 3) == table_hash(TABLE_HASH, "foobar", 6));
+	CHECK(hash_bytes(HASH_BEGIN, "", 0) == HASH_BEGIN);
+	CHECK(hash_bytes(HASH_BEGIN, "foobar", 6) == UINT64_C(0x85944171f73967e8));
+	CHECK(hash_bytes(hash_bytes(HASH_BEGIN, "foo", 3), "bar", 3) == hash_bytes(HASH_BEGIN, "foobar", 6));
 }
