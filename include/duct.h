@@ -852,7 +852,7 @@ typedef struct duct_timer_options {
 	int64_t tolerance; /* nanoseconds, of DUCT_SKIP_AND_DRIFT */
 
 	/* The caller's own rule instead of missed: when to tick next after a tick that was due at scheduled and found at now.  What
-	 * is not after scheduled counts as one nanosecond after it. */
+	 * is not after scheduled counts as one nanosecond after it.  It must not receive from, or wait for, its own timer. */
 	duct_time (*next)(duct_time now, duct_time scheduled, int64_t interval, void *context);
 	void *context;
 
@@ -976,7 +976,8 @@ DUCT_API DUCT_MUST_CHECK duct_status duct_merge_tagged_new(duct_receiver **merge
  * still bring one message.  A merge from which all sources were removed waits for new ones, unless it was closed.
  *
  * Return DUCT_OK; DUCT_CLOSED (add: the merge was closed or has ended; remove: that source has ended, or never was);
- * DUCT_INVALID (a NULL, a message of another size, a source of it already, the merge is itself among what it is made of);
+ * DUCT_INVALID (a NULL, a message of another size, a source of it already, or one that is made of the merge itself: of two
+ * threads that add two merges to each other one has it);
  * DUCT_UNSUPPORTED (not a merge); DUCT_NOMEM.  After any status but DUCT_OK nothing has changed.
  */
 DUCT_API DUCT_MUST_CHECK duct_status duct_merge_add(duct_receiver *merged, duct_receiver *source, bool borrow, size_t *number);
@@ -996,7 +997,8 @@ DUCT_API DUCT_MUST_CHECK duct_status duct_merge_remove(duct_receiver *merged, si
  *
  * They end when their source has, with the same status.  A thread that only waits (duct_receiver_wait, DUCT_READY) for one
  * that may leave messages out has to take them from the source to know: the one that passes is kept for the next receive, and
- * dropped if there is none until it is freed.  A DUCT_LAGGED that it comes upon is told to the next receive too.
+ * dropped if there is none until it is freed.  As long as the thread has one in hand, others find nothing there (DUCT_EMPTY), and
+ * are not yet told of the end.  A DUCT_LAGGED that it comes upon is told to the next receive too.
  *
  * Return DUCT_OK; DUCT_INVALID (a NULL, a size that overflows, options of an unknown size); DUCT_NOMEM.  The new receiver is
  * written on DUCT_OK only; else the source is still the caller's.

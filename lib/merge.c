@@ -133,17 +133,25 @@ static bool has_part_locked(const struct source *source, const struct end *end)
 	return false;
 }
 
-/* One more part, if there is room for it (else DUCT_FULL). */
-static duct_status add_locked(struct merge *merge, struct end *end, bool borrowed, size_t *number)
+/*
+ * Counts the parts that were added to any merge.  Two threads that add two merges to each other would each find that the other one
+ * is not behind its own yet: so nothing is added if anything was since the look that allows it.
+ */
+static _Atomic uint32_t additions;
+
+/* One more part, if there is room for it (else DUCT_FULL), and if so far is still how many were added (else AGAIN). */
+static duct_status add_locked(struct merge *merge, struct end *end, bool borrowed, uint32_t so_far, size_t *number)
 {
 	struct source *source = &merge->source;
 
-	if (source_is_closed(source))
+	if (source_is_closed(source) || source_is_ending_locked(source))
 		return DUCT_CLOSED;
 	if (has_part_locked(source, end))
 		return DUCT_INVALID;
 	if (source->part_count == merge->room)
 		return DUCT_FULL;
+	if (!atomic_compare_exchange_strong(&additions, &so_far, so_far + 1))
+		return AGAIN;
 	*number = merge->numbered;
 	source_add_locked(source, end, merge->numbered++, borrowed);
 	return DUCT_OK;
@@ -181,13 +189,13 @@ static duct_status grow(struct merge *merge)
 	return DUCT_OK;
 }
 
-static duct_status try_add(struct merge *merge, struct end *end, bool borrowed, size_t *number)
+static duct_status try_add(struct merge *merge, struct end *end, bool borrowed, uint32_t so_far, size_t *number)
 {
 	struct node *wakes = NULL;
 	duct_status status;
 
 	queue_lock_both(&merge->source.queue);
-	status = add_locked(merge, end, borrowed, number);
+	status = add_locked(merge, end, borrowed, so_far, number);
 	if (status == DUCT_OK)
 		source_moved_locked(&merge->source, &wakes);
 	queue_unlock_both(&merge->source.queue);
@@ -195,11 +203,25 @@ static duct_status try_add(struct merge *merge, struct end *end, bool borrowed, 
 	return status;
 }
 
+/* AGAIN: there was no room, or another thread added something meanwhile. */
+static duct_status look_and_add(struct merge *merge, duct_receiver *receiver, bool borrowed, size_t *number)
+{
+	const uint32_t so_far = atomic_load(&additions);
+	duct_status status;
+	bool reaches;
+
+	if ((status = resolve_reaches(receiver, &merge->source, &reaches)) != DUCT_OK || reaches)
+		return reaches ? DUCT_INVALID : status;
+	status = try_add(merge, &receiver->end, borrowed, so_far, number);
+	if (status == DUCT_FULL && (status = grow(merge)) == DUCT_OK)
+		return AGAIN;
+	return status;
+}
+
 duct_status duct_merge_add(duct_receiver *merged, duct_receiver *receiver, bool borrow, size_t *number)
 {
 	struct merge *merge = merge_of(merged);
 	duct_status status;
-	bool reaches;
 	size_t given = 0;
 
 	if (merged == NULL || receiver == NULL)
@@ -208,11 +230,9 @@ duct_status duct_merge_add(duct_receiver *merged, duct_receiver *receiver, bool 
 		return DUCT_UNSUPPORTED;
 	if (receiver->end.queue->ring.size != merge->size)
 		return DUCT_INVALID;
-	if ((status = resolve_reaches(receiver, &merge->source, &reaches)) != DUCT_OK || reaches)
-		return reaches ? DUCT_INVALID : status;
-	while ((status = try_add(merge, &receiver->end, borrow, &given)) == DUCT_FULL)
-		if (grow(merge) != DUCT_OK)
-			return DUCT_NOMEM;
+	do
+		status = look_and_add(merge, receiver, borrow, &given);
+	while (status == AGAIN);
 	if (status == DUCT_OK && number != NULL)
 		*number = given;
 	return status;

@@ -23,15 +23,21 @@ struct branch {
 	bool is_send;
 	bool stepped;   /* there are steps above */
 	bool selective; /* one of them is */
-	bool pulls;     /* a case whose source this wait pulls */
-	bool left_out;  /* another wait pulls: only what can be observed is */
+	bool left_out;  /* another call pulls: only what can be observed is */
 };
 
 #define FEW_BYTES 256
 
-struct plan {
-	const struct wait_rules *rules;
+/* What stays the same from plan to plan. */
+struct call {
 	const duct_case *cases;
+	uint32_t count;
+	const struct wait_rules *rules;
+	size_t attempts; /* that are left after the deadline; 0: it has not passed yet */
+};
+
+struct plan {
+	struct call *call;
 	struct branch *branches;
 	uint32_t len, room, roots;
 	uint32_t last;   /* branch to be looked at; the first one is 0 */
@@ -114,28 +120,14 @@ static void add_part_locked(struct plan *plan, uint32_t above, uint32_t place)
 		.selective = up.selective || kind->selective });
 }
 
-/* Two threads that at one moment add two merges to each other are not refused; then each is looked at once. */
-static bool is_below_itself(const struct plan *plan, uint32_t number)
-{
-	const struct end *end = plan->branches[number].end;
-
-	while (plan->branches[number].above != number) {
-		number = plan->branches[number].above;
-		if (plan->branches[number].end == end)
-			return true;
-	}
-	return false;
-}
-
 /* The parts of a branch's source become branches, another one first each time; false if there is no memory. */
 static bool add_parts(struct plan *plan, uint32_t above)
 {
 	struct source *source = plan->branches[above].end->source;
-	const bool is_left_out = is_below_itself(plan, above);
 	uint32_t count, turn;
 
 	queue_lock_put(&source->queue);
-	while ((count = is_left_out || source_has_ended(source) ? 0 : source->part_count) > plan->room - plan->len) {
+	while ((count = source_has_ended(source) ? 0 : source->part_count) > plan->room - plan->len) {
 		queue_unlock_put(&source->queue);
 		if (!reserve(plan, count))
 			return false;
@@ -152,45 +144,32 @@ static bool add_parts(struct plan *plan, uint32_t above)
 
 /* ---- Taking in order to know ----------------------------------------------------------------------------------- */
 
-static bool begin_to_pull(struct source *source)
-{
-	bool begun;
-
-	queue_lock_both(&source->queue);
-	begun = !source->pulled;
-	source->pulled = true;
-	queue_unlock_both(&source->queue);
-	return begun;
-}
-
 /*
- * Whoever observed only its queue meanwhile has to look anew: one of them will pull.  But not if this thread goes on and will pull
- * again at once, unless another one is faster: two threads that pull one source each, and observe the other, would wake each other for ever.
+ * Only at the end of the call, not between its plans: two threads that pull one source each, and observe the other, would wake
+ * each other for ever.
  */
-static void stop_pulling(struct source *source, bool goes_on)
+static void stop_pulling_all(const struct call *call)
 {
-	struct node *wakes = NULL;
+	for (uint32_t i = 0; i < call->count; i++) {
+		struct source *source = case_is_live(&call->cases[i]) ? case_end(&call->cases[i])->source : NULL;
 
-	queue_lock_both(&source->queue);
-	source->pulled = false;
-	if (!goes_on)
-		source_moved_locked(source, &wakes);
-	queue_unlock_both(&source->queue);
-	wakes_notify(wakes);
+		if (source != NULL && load_relaxed(&source->puller) == call)
+			source_stop_pulling(source);
+	}
 }
 
-/* A case whose messages have to be taken to know of them is pulled by one thread at a time; the others wait for that. */
+/* A case whose messages have to be taken to know of them is pulled by one call at a time; the others wait for that. */
 static void settle_pulling(struct plan *plan, uint32_t root)
 {
-	bool selective = false;
+	struct source *source = plan->branches[root].end->source;
+	bool pulls = source != NULL && load_relaxed(&source->puller) == plan->call;
 
 	for (uint32_t i = root; i < plan->len; i++)
-		selective |= plan->branches[i].selective;
-	if (!plan->rules->observe || !selective)
+		pulls |= plan->branches[i].selective;
+	if (!plan->call->rules->observe || !pulls || source_pulls(source, plan->call))
 		return;
-	plan->branches[root].pulls = begin_to_pull(plan->branches[root].end->source);
 	for (uint32_t i = root; i < plan->len; i++)
-		plan->branches[i].left_out = plan->branches[i].selective && !plan->branches[root].pulls;
+		plan->branches[i].left_out = plan->branches[i].selective;
 }
 
 /* A case and all that it comes to. */
@@ -200,7 +179,7 @@ static bool add_tree(struct plan *plan, uint32_t case_number)
 
 	if (!reserve(plan, 1))
 		return false;
-	add_case(plan, &plan->cases[case_number], case_number);
+	add_case(plan, &plan->call->cases[case_number], case_number);
 	for (uint32_t i = root; i < plan->len; i++)
 		if (plan->branches[i].end->source != NULL && !add_parts(plan, i))
 			return false;
@@ -210,10 +189,9 @@ static bool add_tree(struct plan *plan, uint32_t case_number)
 
 /* ---- A plan ---------------------------------------------------------------------------------------------------- */
 
-static void plan_init(struct plan *plan, const duct_case *cases, const struct wait_rules *rules)
+static void plan_init(struct plan *plan, struct call *call)
 {
-	plan->rules = rules;
-	plan->cases = cases;
+	plan->call = call;
 	plan->branches = plan->few;
 	plan->len = plan->roots = plan->last = 0;
 	plan->has_choice = false;
@@ -223,12 +201,8 @@ static void plan_init(struct plan *plan, const duct_case *cases, const struct wa
 	plan->polls = NULL;
 }
 
-/* goes_on: another plan for the same cases follows. */
-static void plan_fini(struct plan *plan, bool goes_on)
+static void plan_fini(struct plan *plan)
 {
-	for (uint32_t i = 0; i < plan->len; i++)
-		if (plan->branches[i].pulls)
-			stop_pulling(plan->branches[i].end->source, goes_on);
 	while (plan->len > 0)
 		end_unpin(plan->branches[--plan->len].end);
 	if (plan->branches != plan->few)
@@ -240,14 +214,15 @@ static void plan_fini(struct plan *plan, bool goes_on)
 }
 
 /* Every live case, in a fair order: each with all that is behind it, so a merge of many is one among others. */
-static bool add_cases(struct plan *plan, uint32_t count)
+static bool add_cases(struct plan *plan)
 {
-	const struct tour tour = tour_plan(count, plan->rules->in_order);
+	const struct call *call = plan->call;
+	const struct tour tour = tour_plan(call->count, call->rules->in_order);
 
 	for (uint32_t k = 0; k <= tour.mask; k++) {
 		const uint32_t i = tour_stop(&tour, k);
 
-		if (i < count && case_is_live(&plan->cases[i]) && !add_tree(plan, i))
+		if (i < call->count && case_is_live(&call->cases[i]) && !add_tree(plan, i))
 			return false;
 	}
 	return true;
@@ -299,11 +274,11 @@ static struct op branch_op(const struct plan *plan, uint32_t number)
 
 	return (struct op){ .queue = branch->end->queue,
 		.end = branch->end,
-		.message = branch->stepped ? plan->hands[0] : plan->cases[branch->case_number].message,
+		.message = branch->stepped ? plan->hands[0] : plan->call->cases[branch->case_number].message,
 		.number = number,
 		.version = branch->version,
 		.is_send = branch->is_send,
-		.observe = plan->rules->observe && !branch->selective };
+		.observe = plan->call->rules->observe && !branch->selective };
 }
 
 /* The branches become the operations of a wait, in the order in which they are looked at. */
@@ -327,12 +302,12 @@ static duct_status begin_wait(struct plan *plan)
 		return status;
 	for (uint32_t i = 0; i < plan->len; i++)
 		left_out += plan->branches[i].left_out;
-	if ((status = wait_init(&plan->wait, plan->len - left_out, plan->rules->cancel)) != DUCT_OK)
+	if ((status = wait_init(&plan->wait, plan->len - left_out, plan->call->rules->cancel)) != DUCT_OK)
 		return status;
 	make_ops(plan);
 	plan->wait.sourced = true;
 	plan->wait.polls = plan->polls;
-	if (plan->rules->observe || trays_begin(&plan->wait, &plan->trays))
+	if (plan->call->rules->observe || trays_begin(&plan->wait, &plan->trays))
 		return DUCT_OK;
 	wait_fini(&plan->wait);
 	return DUCT_NOMEM;
@@ -345,9 +320,6 @@ static void finish_wait(struct plan *plan)
 }
 
 /* ---- The way up ------------------------------------------------------------------------------------------------ */
-
-/* What a call goes round again for.  No call ends with it. */
-#define AGAIN SOURCE_MOVED
 
 /* A step refused the message of a branch: it is dropped; and the source may have ended by it. */
 static void refuse(struct branch *branch, struct source *source, enum verdict verdict, void *message)
@@ -384,10 +356,10 @@ static unsigned char *climb(struct plan *plan, struct branch *branch)
 /* What passed all steps arrives: with who waits for it or, for one who only wants to know, in the queue of the case. */
 static void deliver(const struct plan *plan, const struct branch *branch, const unsigned char *message)
 {
-	const duct_case *c = &plan->cases[branch->case_number];
+	const duct_case *c = &plan->call->cases[branch->case_number];
 
-	if (plan->rules->observe)
-		source_hold(c->receiver->end.source, message);
+	if (plan->call->rules->observe)
+		(void)source_put(c->receiver->end.source, message); /* there is room, and it has not ended: this call pulls */
 	else if (c->message != NULL)
 		memcpy(c->message, message, c->receiver->end.queue->ring.size);
 }
@@ -440,8 +412,8 @@ static duct_status bring_up(struct plan *plan, const struct op *op, duct_status 
 	if (status == DUCT_OK)
 		return send_up(plan, branch);
 	tell_lag(plan, branch);
-	if (plan->rules->observe)
-		source_hold_lag(plan->cases[branch->case_number].receiver->end.source);
+	if (plan->call->rules->observe)
+		source_hold_lag(plan->call->cases[branch->case_number].receiver->end.source);
 	return status;
 }
 
@@ -501,14 +473,14 @@ static duct_status attempt(struct plan *plan)
 	pump(plan);
 	if (let_go(plan))
 		return AGAIN;
-	if (wait_looks(plan->rules, plan->roots)) {
-		if (plan->rules->deadline <= DEADLINE_NOW)
+	if (wait_looks(plan->call->rules, plan->roots)) {
+		if (plan->call->rules->deadline <= DEADLINE_NOW)
 			full_fence();
 		status = look(plan);
 	}
 	if (is_pending(status))
-		status = wait_any(&plan->wait, plan->rules, &tour);
-	if (status == plan->rules->expired || status == DUCT_CANCELED || status == DUCT_NOMEM)
+		status = wait_any(&plan->wait, plan->call->rules, &tour);
+	if (status == plan->call->rules->expired || status == DUCT_CANCELED || status == DUCT_NOMEM)
 		return status;
 	return bring_up(plan, &plan->wait.ops[plan->wait.done], status);
 }
@@ -528,34 +500,37 @@ static bool has_moved(const struct plan *plan)
  * A deadline that has passed gives way to what is ready; but others may send what a step refuses for ever.  So there are as many
  * more attempts as there were messages, and as sources could change, when it had passed.
  */
-static bool gives_up(const struct plan *plan, size_t *attempts)
+static bool gives_up(const struct plan *plan)
 {
-	if (duct_cancel_raised(plan->rules->cancel))
+	struct call *call = plan->call;
+
+	if (duct_cancel_raised(call->rules->cancel))
 		return true;
-	if (!deadline_passed(plan->rules->deadline))
+	if (!deadline_passed(call->rules->deadline))
 		return false;
-	if (*attempts == 0) {
-		*attempts = 2 * (size_t)plan->len + 1;
+	if (call->attempts == 0) {
+		call->attempts = 2 * (size_t)plan->len + 1;
 		for (uint32_t i = 0; i < plan->len; i++)
-			*attempts += queue_backlog(plan->branches[i].end->queue).len;
+			call->attempts += queue_backlog(plan->branches[i].end->queue).len;
 	}
-	return --*attempts == 0;
+	return --call->attempts == 0;
 }
 
 /*
  * With what there is now: until a case is performed or all is to be looked at anew (AGAIN).  Where there is a choice that is
  * after each attempt: else a branch whose messages are refused would be asked first, again and again.
  */
-static duct_status attempt_all(struct plan *plan, size_t *attempts, size_t *done)
+static duct_status attempt_all(struct plan *plan, size_t *done)
 {
+	const struct wait_rules *rules = plan->call->rules;
 	duct_status status = begin_wait(plan);
 
 	if (status != DUCT_OK)
 		return status;
 	do {
 		status = attempt(plan);
-		if (status == AGAIN && gives_up(plan, attempts))
-			status = duct_cancel_raised(plan->rules->cancel) ? DUCT_CANCELED : plan->rules->expired;
+		if (status == AGAIN && gives_up(plan))
+			status = duct_cancel_raised(rules->cancel) ? DUCT_CANCELED : rules->expired;
 	} while (status == AGAIN && !plan->has_choice && !has_moved(plan));
 	*done = plan->branches[plan->wait.ops[plan->wait.done].number].case_number;
 	finish_wait(plan);
@@ -566,51 +541,37 @@ static duct_status attempt_all(struct plan *plan, size_t *attempts, size_t *done
  * Between two plans nothing else keeps what the caller has given; others may free their handles then, as at any time.  (Only
  * those that are live: what has ended may be gone.)
  */
-static void pin_all(const duct_case *cases, size_t count, duct_cancel *cancel)
+static void pin_all(const struct call *call)
 {
-	for (size_t i = 0; i < count; i++)
-		if (case_is_live(&cases[i]))
-			end_pin(case_end(&cases[i]));
-	cancel_pin(cancel);
+	for (uint32_t i = 0; i < call->count; i++)
+		if (case_is_live(&call->cases[i]))
+			end_pin(case_end(&call->cases[i]));
+	cancel_pin(call->rules->cancel);
 }
 
-static void unpin_all(const duct_case *cases, size_t count, duct_cancel *cancel)
+static void unpin_all(const struct call *call)
 {
-	cancel_unpin(cancel);
-	for (size_t i = 0; i < count; i++)
-		if (case_is_live(&cases[i]))
-			end_unpin(case_end(&cases[i]));
-}
-
-/* A call that pulled, and was to pull again, has no memory for it: others do. */
-static void tell_all(const duct_case *cases, size_t count)
-{
-	for (size_t i = 0; i < count; i++) {
-		struct source *source = case_is_live(&cases[i]) ? case_end(&cases[i])->source : NULL;
-
-		if (source != NULL)
-			source_moved(source);
-	}
+	cancel_unpin(call->rules->cancel);
+	for (uint32_t i = 0; i < call->count; i++)
+		if (case_is_live(&call->cases[i]))
+			end_unpin(case_end(&call->cases[i]));
 }
 
 duct_status resolve_select(const duct_case *cases, size_t count, const struct wait_rules *rules, size_t *done)
 {
-	size_t attempts = 0;
-	bool went_on = false;
+	struct call call = { .cases = cases, .count = (uint32_t)count, .rules = rules };
 	struct plan plan;
 	duct_status status;
 
-	pin_all(cases, count, rules->cancel);
+	pin_all(&call);
 	do {
-		plan_init(&plan, cases, rules);
-		status =
-		    add_cases(&plan, (uint32_t)count) && make_hands(&plan) ? attempt_all(&plan, &attempts, done) : DUCT_NOMEM;
-		plan_fini(&plan, status == AGAIN);
-		went_on |= status == AGAIN;
+		plan_init(&plan, &call);
+		status = add_cases(&plan) && make_hands(&plan) ? attempt_all(&plan, done) : DUCT_NOMEM;
+		plan_fini(&plan);
 	} while (status == AGAIN);
-	if (went_on && status == DUCT_NOMEM)
-		tell_all(cases, count);
-	unpin_all(cases, count, rules->cancel);
+	if (rules->observe)
+		stop_pulling_all(&call);
+	unpin_all(&call);
 	return status;
 }
 
@@ -628,34 +589,39 @@ duct_status resolve_receive(duct_receiver *receiver, void *message, const struct
 
 /* ---- Questions ------------------------------------------------------------------------------------------------- */
 
-static const struct wait_rules no_rules = { .observe = false };
+/* A plan of all that is behind a receiver; false if there is no memory.  To be given back in either case. */
+static bool plan_question(struct plan *plan, struct call *call)
+{
+	static const struct wait_rules rules = { .observe = false };
+
+	call->rules = &rules;
+	plan_init(plan, call);
+	return add_tree(plan, 0);
+}
 
 size_t resolve_len(duct_receiver *receiver)
 {
-	const duct_case c = DUCT_RECV(receiver, NULL);
+	struct call call = { .cases = &(duct_case)DUCT_RECV(receiver, NULL) };
 	struct plan plan;
 	size_t len = 0;
 
-	plan_init(&plan, &c, &no_rules);
-	if (add_tree(&plan, 0))
+	if (plan_question(&plan, &call))
 		for (uint32_t i = 0; i < plan.len; i++)
 			len += queue_backlog(plan.branches[i].end->queue).len;
-	plan_fini(&plan, false);
+	plan_fini(&plan);
 	return len;
 }
 
 duct_status resolve_reaches(duct_receiver *receiver, const struct source *source, bool *reaches)
 {
-	const duct_case c = DUCT_RECV(receiver, NULL);
+	struct call call = { .cases = &(duct_case)DUCT_RECV(receiver, NULL) };
 	struct plan plan;
-	duct_status status;
+	const duct_status status = plan_question(&plan, &call) ? DUCT_OK : DUCT_NOMEM;
 
-	plan_init(&plan, &c, &no_rules);
-	status = add_tree(&plan, 0) ? DUCT_OK : DUCT_NOMEM;
 	*reaches = false;
 	for (uint32_t i = 0; i < plan.len; i++)
 		*reaches |= plan.branches[i].end->source == source;
-	plan_fini(&plan, false);
+	plan_fini(&plan);
 	return status;
 }
 

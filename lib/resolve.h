@@ -23,7 +23,7 @@
  *
  * Who only wants to know whether something is ready (DUCT_READY) observes the queues, unless there is a selective step above:
  * then it takes, and what passes is held in the queue of the source of the case, where the next receive finds it.  One thread at
- * a time does that (source->pulled), since that queue has room for one; the others observe that queue, and what else can be
+ * a time does that (source->puller), since that queue has room for one; the others observe that queue, and what else can be
  * observed, and look anew when the thread has gone.
  *
  * Cost: one operation for each branch, and the locks and pins of each source and each part to find out what there is.
@@ -34,6 +34,9 @@
 #include "channel.h"
 #include "source.h"
 #include "wait.h"
+
+/* What a call begins anew for.  None ends with it. */
+#define AGAIN SOURCE_MOVED
 
 /* What a channel or a source was given to treat the messages of a receiver with. */
 static inline const struct hooks *end_hooks(const struct end *end)

@@ -107,17 +107,6 @@ duct_status source_put(struct source *source, const void *message)
 	return status;
 }
 
-void source_hold(struct source *source, const void *message)
-{
-	struct node *wakes = NULL;
-
-	queue_lock_put(&source->queue);
-	if (source_put_locked(source, message, &wakes) != DUCT_OK)
-		(void)ring_put(&source->queue.ring, &source->queue.put.at, message);
-	queue_unlock_put(&source->queue);
-	wakes_notify(wakes);
-}
-
 void source_hold_lag(struct source *source)
 {
 	queue_lock_take(&source->queue);
@@ -143,8 +132,13 @@ void source_moved(struct source *source)
 
 void source_end_locked(struct source *source, duct_status status, struct node **wakes)
 {
-	if (source_has_ended(source))
+	if (source_is_ending_locked(source))
 		return;
+	if (source->puller != NULL) {
+		source->ending = status;
+		source_moved_locked(source, wakes); /* the one that pulls, too: it looks anew, and ends it */
+		return;
+	}
 	queue_mark_puts_locked(&source->queue, status);
 	queue_mark_takes_locked(&source->queue, status);
 	queue_stop_waits_locked(&source->queue, wakes);
@@ -155,6 +149,49 @@ void source_reopen_locked(struct source *source)
 	atomic_store(&source->closed, false);
 	queue_mark_puts_locked(&source->queue, DUCT_OK);
 	queue_mark_takes_locked(&source->queue, DUCT_OK);
+}
+
+/* ---- Pulling --------------------------------------------------------------------------------------------------- */
+
+/* Nobody pulls any more: it ends, if it was to, or one of those who waited for that pulls. */
+static void stop_pulling_locked(struct source *source, struct node **wakes)
+{
+	const duct_status ending = source->ending;
+
+	atomic_store(&source->puller, NULL);
+	source->ending = DUCT_OK;
+	if (ending != DUCT_OK)
+		source_end_locked(source, ending, wakes);
+	else if (source->pull_awaited)
+		source_moved_locked(source, wakes);
+	source->pull_awaited = false;
+}
+
+void source_stop_pulling(struct source *source)
+{
+	struct node *wakes = NULL;
+
+	queue_lock_both(&source->queue);
+	stop_pulling_locked(source, &wakes);
+	queue_unlock_both(&source->queue);
+	wakes_notify(wakes);
+}
+
+bool source_pulls(struct source *source, const void *call)
+{
+	struct node *wakes = NULL;
+	bool pulls;
+
+	queue_lock_both(&source->queue);
+	if (source->puller == call && source->ending != DUCT_OK)
+		stop_pulling_locked(source, &wakes);
+	if (source->puller == NULL && !source_has_ended(source))
+		atomic_store(&source->puller, call);
+	pulls = source->puller == call;
+	source->pull_awaited |= !pulls;
+	queue_unlock_both(&source->queue);
+	wakes_notify(wakes);
+	return pulls;
 }
 
 /* ---- Its parts ------------------------------------------------------------------------------------------------- */

@@ -70,7 +70,9 @@ struct source {
 	struct part *parts;             /* [b] those that have not ended */
 	uint32_t part_count;            /* [b] */
 	_Atomic uint32_t version;       /* [b] */
-	bool pulled;                    /* [b] somebody who only wants to know takes from the parts to find out */
+	_Atomic(const void *) puller;   /* [b] the call that only wants to know, and takes from the parts to find out */
+	bool pull_awaited;              /* [b] another one waits for that */
+	duct_status ending;             /* [b] with what it ends as soon as nobody pulls; DUCT_OK: it does not */
 	_Atomic bool closed;            /* [b] by its user; it may not have ended yet */
 	_Atomic size_t handles;         /* [a] */
 	_Atomic uint64_t lag;           /* [a] of the part that last told of lost messages */
@@ -117,10 +119,14 @@ duct_status source_put(struct source *source, const void *message);
 duct_status source_put_locked(struct source *source, const void *message, struct node **wakes);
 
 /*
- * The same with one that was taken from a part in order to know, for which there is room: it stays even if the source has
- * ended meanwhile.
+ * Pulling: a call that only wants to know takes from the parts, since it cannot know otherwise, and puts what it took into the
+ * queue.  One does at a time; true if it is this one.  If not, it is told to look anew when the other one stops.  The call has
+ * nothing in hand: it says so again each time it looks anew.
+ *
+ * As long as a call pulls it may have a message in hand, which comes ahead of the end: so the source ends when it has not.
  */
-void source_hold(struct source *source, const void *message);
+bool source_pulls(struct source *source, const void *call);
+void source_stop_pulling(struct source *source);
 
 /* A part told of lost messages to who only wanted to know: the next receive is told of them. */
 void source_hold_lag(struct source *source);
@@ -135,7 +141,7 @@ static inline bool source_holds_locked(const struct source *source)
 void source_moved_locked(struct source *source, struct node **wakes);
 void source_moved(struct source *source);
 
-/* With both locks: what its queue holds can be received, and then that status. */
+/* With both locks: what its queue holds can be received, and then that status; once nobody pulls. */
 void source_end_locked(struct source *source, duct_status status, struct node **wakes);
 
 /* The same without a lock; and lets go of all parts. */
@@ -143,6 +149,12 @@ void source_end(struct source *source, duct_status status);
 
 /* With both locks: begins again after it has ended, with an empty queue and no parts. */
 void source_reopen_locked(struct source *source);
+
+/* With both locks: it has ended, or will as soon as nobody pulls. */
+static inline bool source_is_ending_locked(const struct source *source)
+{
+	return source->ending != DUCT_OK || load_relaxed(&source->queue.take.at.ended) != DUCT_OK;
+}
 
 static inline bool source_has_ended(const struct source *source)
 {

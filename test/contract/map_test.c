@@ -565,7 +565,7 @@ static bool end_all_and_keep(const void *message, void *context)
 	(void)context;
 	if (ending.peekable == NULL) {
 		CHECK_STATUS(duct_receiver_into_peekable(ending.rx, &ending.peekable), DUCT_OK);
-		CHECK(then(ending.filtered, DUCT_INVALIDATED));
+		CHECK(then(ending.filtered, DUCT_EMPTY));
 	}
 	return true;
 }
@@ -584,6 +584,73 @@ TEST(filter_wait, holds_a_message_though_the_source_ends_meanwhile, 5)
 	duct_receiver_free(ending.filtered);
 	duct_receiver_free(ending.rx);
 	crowd_free(&crowd);
+}
+
+static struct {
+	struct test_pair pair;
+	duct_receiver *filtered;
+	atomic_bool asked, goes_on;
+} slow;
+
+static bool keep_slowly(const void *message, void *context)
+{
+	(void)message, (void)context;
+	atomic_store(&slow.asked, true);
+	AWAIT(atomic_load(&slow.goes_on));
+	return true;
+}
+
+static void *wait_slowly(void *argument)
+{
+	(void)argument;
+	CHECK_STATUS(duct_receiver_wait(slow.filtered, DUCT_FOREVER, NULL), DUCT_OK);
+	return NULL;
+}
+
+static void *receive_the_last(void *argument)
+{
+	int in = 0;
+
+	(void)argument;
+	CHECK_STATUS(duct_recv(slow.filtered, &in), DUCT_OK);
+	CHECK(in == 1);
+	CHECK_STATUS(duct_recv(slow.filtered, &in), DUCT_CLOSED);
+	return NULL;
+}
+
+/* Nobody is told of the end as long as a thread that waits has a message in hand; whoever asks finds nothing there yet. */
+TEST(filter_wait, in_full_swing_is_ahead_of_the_end, 10)
+{
+	for (int closes = 0; closes < 2; closes++)
+		for (int waits = 0; waits < 2; waits++) {
+			pthread_t looking, receiving;
+			int in;
+
+			slow.pair = test_pair_new(sizeof(int), 4);
+			atomic_store(&slow.asked, false);
+			atomic_store(&slow.goes_on, false);
+			slow.filtered = filter_of(slow.pair.rx, keep_slowly, NULL);
+			CHECK(sends(slow.pair.tx, 1, 1));
+			looking = test_start(wait_slowly, NULL);
+			AWAIT(atomic_load(&slow.asked));
+			if (closes)
+				duct_receiver_close(slow.filtered);
+			else
+				duct_channel_close(slow.pair.channel, 0);
+			CHECK_STATUS(duct_try_recv(slow.filtered, &in), DUCT_EMPTY);
+			CHECK_STATUS(duct_recv_until(slow.filtered, &in, duct_after_ms(2), NULL), DUCT_TIMEDOUT);
+			if (waits)
+				receiving = test_start(receive_the_last, NULL);
+			atomic_store(&slow.goes_on, true);
+			test_join(looking);
+			if (waits)
+				test_join(receiving);
+			else
+				receive_the_last(NULL);
+			slow.pair.rx = NULL;
+			duct_receiver_free(slow.filtered);
+			test_pair_free(&slow.pair);
+		}
 }
 
 /* Losses that a wait came upon are told to the next receive, however often a thread waits before. */

@@ -797,6 +797,47 @@ TEST(merge_add, makes_room_for_any_number, 10)
 	lanes_free(&lanes);
 }
 
+struct joining {
+	duct_receiver *merged, *part;
+	duct_status status;
+	atomic_int *ready;
+};
+
+static void *join_other(void *argument)
+{
+	struct joining *joining = argument;
+
+	atomic_fetch_add(joining->ready, 1);
+	while (atomic_load(joining->ready) < 2)
+		sched_yield();
+	joining->status = duct_merge_add(joining->merged, joining->part, true, NULL);
+	return NULL;
+}
+
+/* Of two threads that add two merges to each other one is refused, whoever is faster; so none comes to be behind itself. */
+TEST(merge_add, of_two_to_each_other_refuses_one, 20)
+{
+	for (int again = 0; again < 200; again++) {
+		duct_receiver *one, *two;
+		struct lanes lanes;
+		atomic_int ready = 0;
+
+		lanes_init(&lanes, 2);
+		CHECK_STATUS(duct_merge_new(&one, &lanes.rx[0], 1, DUCT_COMBINE(.borrow = true)), DUCT_OK);
+		CHECK_STATUS(duct_merge_new(&two, &lanes.rx[1], 1, DUCT_COMBINE(.borrow = true)), DUCT_OK);
+		struct joining first = { .merged = one, .part = two, .ready = &ready };
+		struct joining second = { .merged = two, .part = one, .ready = &ready };
+		pthread_t a = test_start(join_other, &first), b = test_start(join_other, &second);
+		test_join(a);
+		test_join(b);
+		CHECK((first.status == DUCT_OK && second.status == DUCT_INVALID) ||
+		      (first.status == DUCT_INVALID && second.status == DUCT_OK));
+		duct_receiver_free(one);
+		duct_receiver_free(two);
+		lanes_free(&lanes);
+	}
+}
+
 /* ---- As any receiver --------------------------------------------------------------------------------------------------- */
 
 /* More than there is room for on the stack. */

@@ -392,3 +392,64 @@ TEST(held_token, during_a_select, 10)
 	check_token(held_select_ready, false);
 	check_token(held_select_send, true);
 }
+
+/* ---- Two merges that are added to each other ---------------------------------------------------------------------------- */
+
+struct joining {
+	duct_receiver *merged, *part;
+	duct_status status;
+	atomic_int hold;
+	long unlocks; /* until it has seen that its part does not lead to the merge, or that there is no room for it either */
+};
+
+static void *add_and_be_held(void *argument)
+{
+	struct joining *joining = argument;
+
+	fault_hold_unlock(&joining->hold, joining->unlocks);
+	joining->status = duct_merge_add(joining->merged, joining->part, true, NULL);
+	fault_unhold();
+	return NULL;
+}
+
+/* Merged, with room for one more or not. */
+static duct_receiver *merge_with_room(struct test_pair *pair, bool has_room)
+{
+	duct_receiver *merged, *back;
+	struct test_pair gone = test_pair_new(sizeof(int), 1);
+
+	CHECK_STATUS(duct_merge_new(&merged, &pair->rx, 1, DUCT_COMBINE(.borrow = true)), DUCT_OK);
+	if (has_room) {
+		CHECK_STATUS(duct_merge_add(merged, gone.rx, true, NULL), DUCT_OK);
+		CHECK_STATUS(duct_merge_remove(merged, 1, &back), DUCT_OK);
+	}
+	test_pair_free(&gone);
+	return merged;
+}
+
+/* Whoever comes second is refused, though it looked first; also if it has to make room meanwhile. */
+TEST(held_add, of_two_merges_to_each_other_refuses_one, 10)
+{
+	for (int has_room = 0; has_room < 2; has_room++) {
+		struct test_pair one = test_pair_new(sizeof(int), 1), two = test_pair_new(sizeof(int), 1);
+		duct_receiver *other = merge_with_room(&two, true);
+		struct joining joining = {
+			.merged = merge_with_room(&one, has_room), .part = other, .hold = HOLD_SET, .unlocks = has_room ? 1 : 3
+		};
+		pthread_t thread = test_start(add_and_be_held, &joining);
+		int in = 0;
+
+		AWAIT(atomic_load(&joining.hold) == HOLD_HELD);
+		CHECK_STATUS(duct_merge_add(other, joining.merged, true, NULL), DUCT_OK);
+		atomic_store(&joining.hold, HOLD_LET_GO);
+		test_join(thread);
+		CHECK_STATUS(joining.status, DUCT_INVALID);
+		CHECK_STATUS(duct_send(one.tx, &(int){ 5 }), DUCT_OK);
+		CHECK_STATUS(duct_try_recv(other, &in), DUCT_OK);
+		CHECK(in == 5);
+		duct_receiver_free(other);
+		duct_receiver_free(joining.merged);
+		test_pair_free(&one);
+		test_pair_free(&two);
+	}
+}

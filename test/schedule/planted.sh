@@ -158,6 +158,10 @@ try()
 	sourced=$(note "$1" source)
 	[ -z "$broadcast" ] || explorer=broadcasts program=$broadcast
 	[ -z "$sourced" ] || explorer=sources program=$sourced
+	if [ -n "$program" ] && "$mine/out/$explorer" random-of "$program" 1 1 2>&1 | grep '^not a program' >&2; then
+		printf 'BROKEN    %s\n' "$1"
+		return 1
+	fi
 	hunt "$program"
 	if [ -n "$found" ]; then
 		printf 'found     %-40s %s%s\n' "$1" "$found" "${excuse:+ THOUGH IT CANNOT BE}"

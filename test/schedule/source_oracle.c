@@ -10,6 +10,7 @@
  *   - what one thread sent to one channel, one thread receives from one place in that order, but for what another thread took
  *     in order to know;
  *   - at rest nobody is blocked who has something to receive, a partner to meet, room, an end or a raised token;
+ *   - no call receives from the tree that began after another one was told of its end;
  *   - DUCT_CLOSED only from what may have ended; DUCT_EMPTY and DUCT_TIMEDOUT only where nothing was there all the time, if the
  *     thread was alone; after a wait that said so something is there, if it was;
  *   - a call returns what its form can return, and NOMEM if something did fail.
@@ -56,6 +57,7 @@ static struct {
 	int resets;                 /* that have not returned */
 	long reset_at, reset_done;  /* by the clock at the earliest; when that was certain; 0: never */
 	long event_set, event_gone; /* the last of these for certain */
+	long told_end;              /* when a call was first told that the tree has ended; 0: not yet */
 	const struct step *inside[THREADS];
 	const uint64_t *batch[THREADS]; /* what the step receives into */
 	long entered[THREADS];
@@ -362,6 +364,8 @@ void oracle_received(uint64_t word, enum stream from)
 	message = message_at(word);
 	right = marks_of(word) == 0 && (from == FROM_DIRECT ? message->channel == CHANNEL_A
 							    : from == FROM_ELSEWHERE || world.adding[message->channel]);
+	if (from == FROM_TREE && world.told_end != 0 && world.told_end < world.entered[explorer_self()])
+		explorer_fail("message %u came after the end was told", number_of(word));
 	if (from != FROM_DIRECT)
 		right |= may_be_received(kind_of_channel(message->channel), word);
 	if ((word & COPY) != 0 || !right)
@@ -551,6 +555,11 @@ void oracle_call(struct call *call, const struct step *step)
 	oracle_note(step, false, "", 0);
 }
 
+void oracle_goes_on(void)
+{
+	world.entered[explorer_self()] = moment();
+}
+
 void oracle_batch(const uint64_t *words)
 {
 	world.batch[explorer_self()] = words;
@@ -660,6 +669,8 @@ void oracle_check_recv(const struct call *call, enum place place, duct_status st
 
 	if (!form_allows(call, status, nothing) && !ended)
 		refuse_status(status);
+	if (ended && place == TREE && world.told_end == 0)
+		world.told_end = moment();
 	if (ended && is_alone(call) && message_is_there(world.now + 1, place))
 		explorer_fail("a call returned \"%s\" though something was there", duct_strerror(status));
 	if (found_nothing(status) && is_alone(call) && was_ready(call, place))

@@ -58,6 +58,9 @@ uint64_t oracle_copied(uint64_t message, bool copied);
 bool oracle_keeps(int node, uint64_t message);
 uint64_t oracle_marked(uint64_t message);
 
+/* The step makes one more call. */
+void oracle_goes_on(void);
+
 /* Begin ahead of the call. */
 void oracle_closing(enum place place);
 void oracle_freeing(void);

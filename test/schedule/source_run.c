@@ -233,6 +233,7 @@ static void run_wait(const struct call *call)
 	oracle_note(step, true, duct_strerror(status), 0);
 	if (status != DUCT_OK || (step->place == TREE && !tree_is_shared))
 		return;
+	oracle_goes_on();
 	status = duct_try_recv(receiver_of(step->place), &word);
 	if (status == DUCT_EMPTY)
 		oracle_check_ready(call);

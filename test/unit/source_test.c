@@ -207,30 +207,7 @@ TEST(source_put, serves_who_waits, 5)
 	CHECK_STATUS(source_put(source, &(uint64_t){ 5 }), DUCT_OK);
 	CHECK(sleeper_woke(&observer, DUCT_OK) && sleeper_woke(&receiver, DUCT_OK) && receiver.message == 5);
 	CHECK(queue_backlog(&source->queue).len == 0);
-	sleeper_recv(&receiver, &source->end);
-	source_hold(source, &(uint64_t){ 6 });
-	CHECK(sleeper_woke(&receiver, DUCT_OK) && receiver.message == 6 && queue_backlog(&source->queue).len == 0);
 	source_free(source);
-}
-
-/* What is held stays, whatever the source has ended with. */
-TEST(source_hold, keeps_the_message_after_the_end, 5)
-{
-	static const duct_status ends[] = { DUCT_OK, DUCT_CLOSED, DUCT_INVALIDATED, DUCT_NO_RECEIVERS };
-
-	for (size_t e = 0; e < ARRAY_LEN(ends); e++) {
-		struct source *source = source_of_ours(&plain_kind);
-		uint64_t in = 0;
-
-		if (ends[e] != DUCT_OK)
-			source_end(source, ends[e]);
-		source_hold(source, &(uint64_t){ 4 });
-		CHECK(queue_backlog(&source->queue).len == 1);
-		CHECK_STATUS(take(source, &in), DUCT_OK);
-		CHECK(in == 4);
-		CHECK_STATUS(take(source, &in), ends[e] == DUCT_OK ? DUCT_EMPTY : ends[e]);
-		source_free(source);
-	}
 }
 
 /* Losses are told once, ahead of what is held. */
@@ -270,6 +247,60 @@ TEST(source_moved, tells_all_who_wait, 5)
 }
 
 /* ---- Its parts --------------------------------------------------------------------------------------------------------- */
+
+/* One call at a time, and again as often as it says so; another one is told when it stops, if there was one. */
+TEST(source_pulls, one_call_at_a_time, 5)
+{
+	struct source *source = source_of_ours(&plain_kind);
+	const int one = 1, other = 2;
+	struct sleeper observer;
+
+	CHECK(source_pulls(source, &one) && source_pulls(source, &one));
+	source_stop_pulling(source);
+	CHECK(source->version == 0 && source_pulls(source, &other));
+	CHECK(!source_pulls(source, &one) && source_pulls(source, &other) && !source_pulls(source, &one));
+	sleeper_stand(&observer, &source->end, false, 0, true);
+	source_stop_pulling(source);
+	CHECK(sleeper_woke(&observer, SOURCE_MOVED) && source->version == 1);
+	CHECK(source_pulls(source, &one));
+	source_stop_pulling(source);
+	CHECK(source->version == 1 && source->puller == NULL && has_room_for_locks(source));
+	source_free(source);
+}
+
+/* Its end waits for the call that pulls: to stop, or to say that it has nothing in hand.  The first of two ends counts. */
+TEST(source_pulls, ahead_of_the_end, 5)
+{
+	static const duct_status ends[] = { DUCT_CLOSED, DUCT_INVALIDATED, DUCT_NO_RECEIVERS };
+
+	for (size_t e = 0; e < ARRAY_LEN(ends); e++)
+		for (int stops = 0; stops < 2; stops++) {
+			struct source *source = source_of_ours(&plain_kind);
+			struct sleeper receiver;
+			const int one = 1;
+			uint64_t in = 0;
+
+			CHECK(source_pulls(source, &one));
+			sleeper_recv(&receiver, &source->end);
+			source_end(source, ends[e]);
+			CHECK(sleeper_woke(&receiver, SOURCE_MOVED) && source->version == 1 && !source_has_ended(source));
+			source_end(source, ends[(e + 1) % ARRAY_LEN(ends)]);
+			CHECK(source->version == 1 && source_is_ending_locked(source));
+			CHECK_STATUS(take(source, &in), DUCT_EMPTY);
+			CHECK_STATUS(source_put(source, &(uint64_t){ 4 }), DUCT_OK);
+			sleeper_recv(&receiver, &source->end);
+			if (stops)
+				source_stop_pulling(source);
+			else
+				CHECK(!source_pulls(source, &one));
+			CHECK(sleeper_woke(&receiver, ends[e]) && source_has_ended(source) && source->puller == NULL);
+			CHECK_STATUS(take(source, &in), DUCT_OK);
+			CHECK(in == 4);
+			CHECK_STATUS(take(source, &in), ends[e]);
+			CHECK(!source_pulls(source, &one) && source->puller == NULL && has_room_for_locks(source));
+			source_free(source);
+		}
+}
 
 /* By number, and the others stay in order. */
 TEST(source_take_part, leaves_the_others_in_order, 5)
