@@ -203,7 +203,7 @@ static duct_status try_add(struct merge *merge, struct end *end, bool borrowed, 
 	return status;
 }
 
-/* AGAIN: there was no room, or another thread added something meanwhile. */
+/* AGAIN: another thread added something meanwhile. */
 static duct_status look_and_add(struct merge *merge, duct_receiver *receiver, bool borrowed, size_t *number)
 {
 	const uint32_t so_far = atomic_load(&additions);
@@ -212,9 +212,9 @@ static duct_status look_and_add(struct merge *merge, duct_receiver *receiver, bo
 
 	if ((status = resolve_reaches(receiver, &merge->source, &reaches)) != DUCT_OK || reaches)
 		return reaches ? DUCT_INVALID : status;
-	status = try_add(merge, &receiver->end, borrowed, so_far, number);
-	if (status == DUCT_FULL && (status = grow(merge)) == DUCT_OK)
-		return AGAIN;
+	while ((status = try_add(merge, &receiver->end, borrowed, so_far, number)) == DUCT_FULL)
+		if (grow(merge) != DUCT_OK)
+			return DUCT_NOMEM;
 	return status;
 }
 
