@@ -16,12 +16,6 @@
 
 #include <string.h>
 
-static void changes_init(struct changes *changes)
-{
-	changes->first = NULL;
-	changes->end = &changes->first;
-}
-
 static void changes_put(struct changes *changes, struct change *change)
 {
 	change->next = NULL;
@@ -49,8 +43,8 @@ static void changes_free(struct changes *changes)
 void batch_init(struct batch *batch, unsigned wanted, int64_t settle, int64_t settle_most)
 {
 	*batch = (struct batch){ .wanted = wanted, .settle = settle, .settle_most = settle_most };
-	changes_init(&batch->gathered);
-	changes_init(&batch->told);
+	batch->gathered.end = &batch->gathered.first;
+	batch->told.end = &batch->told.first;
 }
 
 void batch_fini(struct batch *batch)
@@ -128,7 +122,7 @@ void batch_settle(struct batch *batch, duct_time now)
 		batch->grew = now;
 		batch->has_grown = false;
 	}
-	if (batch->gathered.first == NULL || now < batch_due(batch))
+	if (now < batch_due(batch))
 		return;
 	table_clear(&batch->last);
 	while ((change = changes_take(&batch->gathered)) != NULL)

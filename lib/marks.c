@@ -43,7 +43,6 @@ duct_status marks_open(struct marks *marks)
 	if ((marks->descriptor = inotify_init1(IN_CLOEXEC | IN_NONBLOCK)) != -1)
 		return DUCT_OK;
 	memory_free(NULL, marks->buffer);
-	marks->buffer = NULL;
 	return errno == ENOSYS ? DUCT_UNSUPPORTED : DUCT_NOMEM;
 }
 
@@ -136,7 +135,7 @@ enum marked marks_tie(struct marks *marks, struct tie *tie, const char *path, un
 		marked = why_not(errno);
 	else if ((mark = mark_of(marks, number)) == NULL && (mark = mark_new(marks, number)) == NULL)
 		marked = MARKED_SHORT;
-	if (mark != NULL && mark == tie->mark)
+	if (mark == tie->mark)
 		return marked;
 	marks_untie(marks, tie);
 	if (mark != NULL) {

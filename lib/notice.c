@@ -92,17 +92,15 @@ static void change(struct survey *survey, struct node *node)
 /* It has come where something was known already: a rename put it there, or a look has seen it before. */
 static void replace(struct survey *survey, struct node *node, bool is_moved)
 {
-	const bool is_found = node->is_found;
 	struct facts facts;
 
-	node->is_found = false;
 	if (!is_moved)
 		return;
 	if (node->is_directory) {
 		survey_below(survey, node);
 		return;
 	}
-	if (is_found && facts_of(node, &facts) && facts_are_same(&facts, &node->facts))
+	if (node->is_found && facts_of(node, &facts) && facts_are_same(&facts, &node->facts))
 		return;
 	change(survey, node);
 	node->is_put = true;

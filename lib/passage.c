@@ -42,7 +42,6 @@ static void free_anchors(struct survey *survey, struct anchor *anchor)
 void passage_free(struct survey *survey, struct root *root)
 {
 	free_anchors(survey, root->anchors);
-	root->anchors = NULL;
 }
 
 static size_t step_length(const char *rest)

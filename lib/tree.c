@@ -13,7 +13,6 @@
 
 void tree_init(struct tree *tree)
 {
-	*tree = (struct tree){ .roots = NULL };
 	tree->end = &tree->roots;
 }
 
@@ -22,13 +21,13 @@ void tree_init(struct tree *tree)
 struct root *tree_root(struct tree *tree, const char *path, const char *directory)
 {
 	const size_t length = strlen(path), before = directory != NULL ? strlen(directory) + 1 : 0;
-	struct root *root = memory_new(NULL, sizeof *root + length + 1 + before + length + 1);
+	struct root *root = memory_new(NULL, sizeof *root + length + before + length + 1);
 
 	if (root == NULL)
 		return NULL;
 	*root = (struct root){ .length = length, .real_length = before + length };
-	memcpy(root->path, path, length + 1);
-	root->real = root->path + length + 1;
+	memcpy(root->path, path, length);
+	root->real = root->path + length;
 	if (directory != NULL) {
 		memcpy(root->real, directory, before - 1);
 		root->real[before - 1] = '/';

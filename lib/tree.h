@@ -51,7 +51,7 @@ struct root {
 	size_t length, real_length;
 	char
 	    *real; /* the path as the system is asked, whatever the working directory becomes; ends with a slash as path does */
-	char path[]; /* as it was given */
+	char path[]; /* as it was given, of that length */
 };
 
 struct tree {
@@ -59,6 +59,7 @@ struct tree {
 	struct root *roots, **end;
 };
 
+/* Of zeros. */
 void tree_init(struct tree *tree);
 
 /* A root at the end of the tree, without a node; real NULL: as path.  NULL: no memory. */

@@ -497,6 +497,7 @@ static void refusals(struct folder *folder)
 	duct_receiver *watcher = untouched;
 	const char *good = folder->top, *none = NULL, *empty = "", *too_long = long_path;
 	duct_watcher_options unknown = DUCT_WATCHER_OPTIONS_INIT;
+	size_t *small = malloc(sizeof *small);
 
 	memset(long_path, 'x', sizeof long_path - 1);
 	unknown.size--;
@@ -515,6 +516,10 @@ static void refusals(struct folder *folder)
 	CHECK_STATUS(duct_watcher_new(&watcher, &good, 1, DUCT_WATCHER(.poll = folder->polls, .interval = -1)), DUCT_INVALID);
 	CHECK_STATUS(
 	    duct_watcher_new(&watcher, &good, 1, DUCT_WATCHER(.poll = folder->polls, .settle_most = -1)), DUCT_INVALID);
+	/* Nothing of the options is looked at but their size, until that is known to be right. */
+	*small = sizeof *small;
+	CHECK_STATUS(duct_watcher_new(&watcher, &good, 1, (const duct_watcher_options *)(void *)small), DUCT_INVALID);
+	free(small);
 	CHECK(watcher == untouched && errno == EDOM);
 }
 

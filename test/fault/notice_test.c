@@ -364,6 +364,45 @@ TEST(notice_race, with_who_removes_what_is_looked_at_tells_that_it_is_gone, 60)
 	each_back_end(remove_while_reading);
 }
 
+static int inheritable(void)
+{
+	int count = 0;
+
+	for (int descriptor = 3; descriptor < 200; descriptor++) {
+		const int flags = fcntl(descriptor, F_GETFD);
+
+		count += flags != -1 && !(flags & FD_CLOEXEC);
+	}
+	return count;
+}
+
+static int inherited;
+
+static void count_inheritable(void)
+{
+	CHECK(inheritable() == inherited);
+}
+
+/* A program that is started meanwhile gets no descriptor of ours. */
+static void start_while_reading(void)
+{
+	struct notice *notice;
+
+	put("f", "");
+	inherited = inheritable();
+	fault_before_look(count_inheritable);
+	notice = watch();
+	CHECK(fault_happened());
+	count_inheritable();
+	notice_free(notice);
+	remove_f();
+}
+
+TEST(notice_race, with_who_starts_a_program_leaves_it_no_descriptor, 60)
+{
+	each_back_end(start_while_reading);
+}
+
 static void remove_moved(void)
 {
 	CHECK(unlink("d/new") == 0);

@@ -96,6 +96,25 @@ TEST(batch, folds_no_path_with_another_of_its_hash, 5)
 	batch_fini(&batch);
 }
 
+/* What has no time to settle still folds until somebody looks; and what nobody looked at goes, however much it is. */
+TEST(batch, that_settles_at_once_folds_until_it_is_looked_at, 5)
+{
+	struct batch batch;
+	char path[20];
+
+	batch_init(&batch, 7, 0, 100);
+	note(&batch, DUCT_FILE_CREATED, "a");
+	note(&batch, DUCT_FILE_MODIFIED, "a");
+	CHECK(batch_first(&batch) == NULL);
+	batch_settle(&batch, 5);
+	CHECK(tells(&batch, DUCT_FILE_CREATED, "a") && batch_first(&batch) == NULL);
+	for (int i = 0; i < 100; i++) {
+		snprintf(path, sizeof path, "%d", i);
+		note(&batch, DUCT_FILE_CREATED, path);
+	}
+	batch_fini(&batch);
+}
+
 TEST(batch, that_waits_for_ever_does_not_overflow, 5)
 {
 	struct batch batch;

@@ -18,6 +18,21 @@ static void open_marks(struct marks *marks)
 	CHECK_STATUS(marks_open(marks), DUCT_OK);
 }
 
+/* How many directories the system watches for them. */
+static int watches(const struct marks *marks)
+{
+	char path[60], line[300];
+	FILE *stream;
+	int count = 0;
+
+	snprintf(path, sizeof path, "/proc/self/fdinfo/%d", marks->descriptor);
+	CHECK((stream = fopen(path, "r")) != NULL);
+	while (fgets(line, sizeof line, stream) != NULL)
+		count += strncmp(line, "inotify wd:", strlen("inotify wd:")) == 0;
+	fclose(stream);
+	return count;
+}
+
 /* The ties that the next tidings are for: the sum of their owners, which are numbers. */
 static unsigned told(struct marks *marks, unsigned what, const char *name)
 {
@@ -62,8 +77,9 @@ TEST(marks, are_shared_by_ties_to_all_or_to_one_name, 10)
 	marks_untie(&marks, &a);
 	put(&grove, "b", "");
 	CHECK(told(&marks, TOLD_THERE, "b") == 4);
+	CHECK(watches(&marks) == 1);
 	marks_untie(&marks, &b);
-	CHECK(marks.table.len == 0);
+	CHECK(marks.table.len == 0 && watches(&marks) == 0);
 	marks_close(&marks);
 	grove_end(&grove);
 }

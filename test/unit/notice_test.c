@@ -126,6 +126,36 @@ TEST(notice_file, replaced_twice_is_modified_twice, 20)
 	grove_end(&grove);
 }
 
+/* Written to, and then replaced: both are told, though only the end can be seen. */
+TEST(notice_file, that_is_written_and_replaced_is_modified_twice, 20)
+{
+	struct grove grove;
+
+	grove_begin(&grove, false);
+	put(&grove, "a", "");
+	put(&grove, "b", "");
+	grove_watch(&grove, "", AT_ONCE());
+	put(&grove, "a", "more");
+	move(&grove, "b", "a");
+	TOLD(&grove, "~a -b ~a");
+	grove_end(&grove);
+}
+
+/* One that is made again is told of in its turn. */
+TEST(notice_file, that_is_made_again_comes_behind_others, 20)
+{
+	struct grove grove;
+
+	grove_begin(&grove, false);
+	put(&grove, "a", "");
+	grove_watch(&grove, "", AT_ONCE());
+	drop(&grove, "a");
+	put(&grove, "b", "");
+	put(&grove, "a", "");
+	TOLD(&grove, "-a +b +a");
+	grove_end(&grove);
+}
+
 static void exchange(const struct grove *grove, const char *one, const char *other)
 {
 	const char *one_path = grove_path(grove, one), *other_path = grove_path(grove, other);
@@ -375,6 +405,91 @@ TEST(notice_link, is_a_file_and_not_followed, 20)
 	grove_both(links_below);
 }
 
+/* A look that finds nothing new tells nothing: here that at a path which was moved away, and back. */
+static void look(struct grove *grove)
+{
+	move(grove, "way", "elsewhere");
+	move(grove, "elsewhere", "way");
+	TOLD(grove, "");
+}
+
+static void links_are_looked_at(struct grove *grove)
+{
+	make_directory(grove, "way");
+	make_directory(grove, "way/top");
+	for (int i = 0; i < 2; i++) {
+		make_directory(grove, i == 0 ? "one" : "two");
+		put(grove, i == 0 ? "one/f" : "two/f", "");
+	}
+	grove_watch(grove, "way/top", AT_ONCE());
+	link_to(grove, "../../one", "way/top/l");
+	TOLD(grove, "+way/top/l");
+	look(grove);
+	link_to(grove, grove_path(grove, "two"), "way/top/m");
+	TOLD(grove, "+way/top/m");
+	exchange(grove, "way/top/l", "way/top/m");
+	TOLD_ANYHOW(grove, grove->polls ? "~way/top/l ~way/top/m" : "+way/top/l +way/top/m -way/top/l -way/top/m ~way/top/m");
+	look(grove);
+}
+
+TEST(notice_link, is_looked_at_without_being_followed, 20)
+{
+	grove_both(links_are_looked_at);
+}
+
+/* As many links as the system follows, and one more; the last leads to a name of one letter. */
+static void links_follow_each_other(struct grove *grove)
+{
+	enum { MOST = 40 };
+	char name[10], target[10] = "d";
+
+	make_directory(grove, "d");
+	for (int i = 0; i <= MOST; i++) {
+		snprintf(name, sizeof name, "l%d", i);
+		link_to(grove, target, name);
+		strcpy(target, name);
+	}
+	snprintf(name, sizeof name, "l%d", MOST - 1);
+	snprintf(target, sizeof target, "+l%d", MOST - 1);
+	grove_watch(grove, name, AT_ONCE());
+	for (int again = 0; again < 2; again++) {
+		drop(grove, "d");
+		*target = '-';
+		TOLD(grove, target);
+		make_directory(grove, "d");
+		*target = '+';
+		TOLD(grove, target);
+	}
+	snprintf(name, sizeof name, "l%d", MOST);
+	snprintf(target, sizeof target, "+l%d", MOST);
+	grove_watch(grove, name, AT_ONCE(.may_be_missing = true));
+	drop(grove, name);
+	link_to(grove, "d", name);
+	TOLD(grove, target);
+}
+
+TEST(notice_link, leads_on_as_long_as_the_system_follows, 20)
+{
+	grove_both(links_follow_each_other);
+}
+
+static void link_leads_to_itself(struct grove *grove)
+{
+	link_to(grove, "l", "l");
+	grove_watch(grove, "l", AT_ONCE(.may_be_missing = true));
+	TOLD(grove, "");
+	drop(grove, "l");
+	make_directory(grove, "l");
+	TOLD(grove, "+l");
+	put(grove, "l/f", "");
+	TOLD(grove, "+l/f");
+}
+
+TEST(notice_link, to_itself_leads_nowhere, 20)
+{
+	grove_both(link_leads_to_itself);
+}
+
 static void link_is_root(struct grove *grove)
 {
 	make_directory(grove, "one");
@@ -502,6 +617,65 @@ TEST(notice_root, may_be_a_file, 20)
 	grove_both(file_root_comes_back);
 }
 
+/* A file that was put in the place of another, and then a link to a directory in its place. */
+TEST(notice_root, may_be_a_file_and_then_a_link, 20)
+{
+	struct grove grove;
+
+	grove_begin(&grove, false);
+	put(&grove, "r", "");
+	put(&grove, "x", "");
+	make_directory(&grove, "d");
+	put(&grove, "d/f", "");
+	grove_watch(&grove, "r", AT_ONCE());
+	move(&grove, "x", "r");
+	TOLD(&grove, "~r");
+	move(&grove, "r", "x");
+	link_to(&grove, "d", "r");
+	TOLD(&grove, "-r +r +r/f");
+	grove_end(&grove);
+}
+
+/* Names as short as can be, and such as look like those of the directory and of the one above. */
+static void names_are_short(struct grove *grove)
+{
+	grove_watch(grove, "d/ee/.f/g/..r", AT_ONCE(.may_be_missing = true));
+	make_directory(grove, "d");
+	TOLD(grove, "");
+	make_directory(grove, "d/ee");
+	TOLD(grove, "");
+	make_directory(grove, "d/ee/.f");
+	TOLD(grove, "");
+	make_directory(grove, "d/ee/.f/g");
+	TOLD(grove, "");
+	put(grove, "d/ee/.f/g/..r", "");
+	TOLD(grove, "+d/ee/.f/g/..r");
+}
+
+TEST(notice_root, has_a_way_of_any_names, 20)
+{
+	grove_both(names_are_short);
+}
+
+static void way_ends_at_a_file(struct grove *grove)
+{
+	make_directory(grove, "d");
+	make_directory(grove, "d/r");
+	put(grove, "d/r/f", "");
+	grove_watch(grove, "d/r", AT_ONCE());
+	move(grove, "d", "e");
+	put(grove, "d", "");
+	TOLD(grove, "-d/r/f -d/r");
+	drop(grove, "d");
+	move(grove, "e", "d");
+	TOLD(grove, "+d/r +d/r/f");
+}
+
+TEST(notice_root, is_gone_where_a_file_is_in_its_way, 20)
+{
+	grove_both(way_ends_at_a_file);
+}
+
 static void way_to_root_moves(struct grove *grove)
 {
 	make_directory(grove, "a");
@@ -591,12 +765,16 @@ static void path_is_relative(struct grove *grove)
 	CHECK(chdir("/") == 0);
 	put(grove, "d/x", "");
 	TOLD_ANYHOW(grove, "+d/x +d/../d/x");
+	make_directory(grove, "d/s");
+	TOLD_ANYHOW(grove, "+d/s +d/../d/s");
+	put(grove, "d/s/y", "");
+	TOLD_ANYHOW(grove, "+d/s/y +d/../d/s/y");
 	put(grove, "e/x", "");
 	TOLD(grove, "+./e/x");
 	put(grove, "f", "more");
 	TOLD(grove, "~.//f");
 	drop(grove, "d");
-	TOLD_ANYHOW(grove, "-d/x -d/ -d/../d/x -d/../d");
+	TOLD_ANYHOW(grove, "-d/x -d/s/y -d/s -d/ -d/../d/x -d/../d/s/y -d/../d/s -d/../d");
 	make_directory(grove, "d");
 	TOLD_ANYHOW(grove, "+d/ +d/../d");
 }
@@ -619,7 +797,7 @@ TEST(notice_root, is_as_long_as_the_system_allows, 20)
 	memset(path, '/', sizeof path);
 	path[0] = '.';
 	path[most + 1] = '\0';
-	CHECK_STATUS(notice_new(&grove.notice, &given, 1, DUCT_WATCHER(.poll = true), 0), DUCT_INVALID);
+	CHECK_STATUS(notice_new(&grove.notice, &given, 1, DUCT_WATCHER(.poll = true, .may_be_missing = true), 0), DUCT_INVALID);
 	path[most] = '\0';
 	CHECK_STATUS(notice_new(&grove.notice, &given, 1, AT_ONCE(.poll = true), 0), DUCT_OK);
 	grove_end(&grove);
@@ -815,6 +993,56 @@ static void way_is_long(struct grove *grove)
 TEST(notice_path, that_cannot_be_followed_is_looked_at, 20)
 {
 	grove_both(way_is_long);
+}
+
+/* The way over a link, of what the link says and what follows: as long as there is room for, and one letter more. */
+TEST(notice_path, along_a_link_is_followed_as_far_as_there_is_room, 20)
+{
+	char around[PATH_MAX], root[PATH_MAX];
+	const size_t most = PATH_MAX - 1, length = 4000;
+	struct grove grove;
+
+	grove_begin(&grove, false);
+	memset(around, '/', sizeof around);
+	*around = '.';
+	around[length] = '\0';
+	CHECK(symlink(around, "round") == 0);
+	put(&grove, "f", "");
+	for (size_t rest = most - length - 1; rest <= most - length; rest++) {
+		/* Behind "round/": a step, and slashes up to the last. */
+		snprintf(root, sizeof root, "round/%.*sf", (int)rest - 1, around);
+		grove_watch(&grove, root, AT_ONCE());
+		CHECK(notice_due(grove.notice) == (rest + 1 + length > most ? grove.now + SECOND : DUCT_FOREVER));
+	}
+	grove_end(&grove);
+}
+
+/* The same with directories within each other, which links lead to. */
+TEST(notice_path, down_into_a_tree_is_followed_as_far_as_there_is_room, 20)
+{
+	char name[NAME_MAX + 1], deep[PATH_MAX], path[PATH_MAX], target[PATH_MAX];
+	struct grove grove;
+	size_t length;
+
+	grove_begin(&grove, false);
+	memset(name, 'n', sizeof name);
+	name[NAME_LENGTH] = '\0';
+	make_deep(&grove, name, (int)((PATH_MAX - 56 - strlen(grove.top)) / (NAME_LENGTH + 1)), deep);
+	CHECK(snprintf(path, sizeof path, "%s/%s", grove.top, deep) < PATH_MAX);
+	link_to(&grove, path, "k");
+	/* Down there a link to one more directory, and the file in it. */
+	length = PATH_MAX - 1 - strlen(path) - strlen("//f");
+	for (size_t more = 0; more < 2; more++) {
+		memset(name, 'e', sizeof name);
+		name[length + more] = '\0';
+		snprintf(target, sizeof target, "%s/f", name);
+		CHECK(chdir(path) == 0 && mkdir(name, 0700) == 0 && chdir(name) == 0 && close(creat("f", 0600)) == 0);
+		CHECK(chdir("..") == 0 && (more == 0 || unlink("m") == 0) && symlink(target, "m") == 0);
+		CHECK(chdir(grove.top) == 0);
+		grove_watch(&grove, "k/m", AT_ONCE());
+		CHECK(notice_due(grove.notice) == (more > 0 ? grove.now + SECOND : DUCT_FOREVER));
+	}
+	grove_end(&grove);
 }
 
 /* ---- Which changes --------------------------------------------------------------------------------------------- */
@@ -1203,6 +1431,7 @@ static void nothing_is_left_behind(struct grove *grove)
 	errno = 77;
 	grove_pump(grove);
 	CHECK(errno == 77);
+	drop(grove, "e"); /* the system lets go of its mark by itself */
 	CHECK(open_descriptors() == before + (grove->polls ? 0 : 1));
 	errno = 77;
 	notice_free(grove->notice);
@@ -1214,4 +1443,28 @@ static void nothing_is_left_behind(struct grove *grove)
 TEST(notice_free, leaves_no_descriptor, 20)
 {
 	grove_both(nothing_is_left_behind);
+}
+
+static void *free_canceled(void *argument)
+{
+	struct grove *grove = argument;
+	int state;
+
+	pthread_cancel(pthread_self());
+	notice_free(grove->notice);
+	grove->notice = NULL;
+	CHECK(pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state) == 0 && state == PTHREAD_CANCEL_ENABLE);
+	return NULL;
+}
+
+/* A thread that is canceled gives all back first. */
+TEST(notice_free, holds_cancellation_off, 20)
+{
+	struct grove grove;
+
+	grove_begin(&grove, false);
+	grove_watch(&grove, "", NULL);
+	test_join(test_start(free_canceled, &grove));
+	CHECK(grove.notice == NULL);
+	grove_end(&grove);
 }
