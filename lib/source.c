@@ -185,7 +185,7 @@ bool source_pulls(struct source *source, const void *call)
 	queue_lock_both(&source->queue);
 	if (source->puller == call && source->ending != DUCT_OK)
 		stop_pulling_locked(source, &wakes);
-	if (source->puller == NULL && !source_has_ended(source))
+	if (source->puller == NULL)
 		atomic_store(&source->puller, call);
 	pulls = source->puller == call;
 	source->pull_awaited |= !pulls;

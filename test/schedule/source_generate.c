@@ -89,6 +89,8 @@ static void draw_node(struct program *program, int depth)
 		node->kind = MERGE;
 	else
 		node->kind = (enum kind)(unsigned char)kinds[draw(depth < 2 && left > 2 ? sizeof kinds - 1 : 7)];
+	/* Where that may not be the tree is drawn again. */
+	node->is_borrowed = node->kind == LEAF_A && depth > 0 && draw(3) == 0;
 	if (strchr("abtn", (int)node->kind) != NULL)
 		return;
 	node->children = node->kind == MERGE ? 1 + (int)draw(3) : 1;

@@ -96,6 +96,11 @@ const char *const listed_programs[] = {
 	"~0 0 0 0 Fa sa|rR|rR",
 	"~0 0 0 0 M(a) +b|rR",
 	"~1 0 1 0 Fa qR|rd",
+	/* borrowed */
+	"0 0 0 0 Pd rR|rd|sa",
+	"1 1 1 0 M(Fdb) qR|rd|z",
+	"1 0 0 0 Fd qR|z|sa",
+	"2 1 2 1 Wd rR rR rR|qR|sa sa",
 	/* each found a bug */
 	"1 0 0 0 Wb w[rR] sb|w[rR]|sb",
 	"1 0 0 0 Wt qR|z",

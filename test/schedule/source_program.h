@@ -86,6 +86,7 @@ enum kind {
 struct tree_node {
 	enum kind kind;
 	int children;
+	bool is_borrowed; /* a leaf of a: the second receiver of the channel, borrowed by the step above it */
 };
 
 struct program {
@@ -106,6 +107,7 @@ struct program {
  *
  *     tree    a b    receivers of the channels      t   a timer, by a clock that is set by hand, that leaves out no tick
  *             n      one that never has anything    M(..) a merge of some, the first of which has a's or b's messages
+ *             d      the second receiver of channel a, borrowed by one of these:
  *             F      a filter that keeps odd values P   a map that marks them
  *             Q      a filter-map, that marks those which are not one more than a multiple of 3
  *             W D    take while it is not a multiple of 4, drop while it is less than 3
@@ -144,7 +146,10 @@ bool step_uses(const struct step *step, enum place place);
 int tree_end(const struct program *program, int node);
 int tree_parent(const struct program *program, int node);
 
-/* It is more than a leaf, has one timer at most, and each of its merges has the hooks of a channel, from its first source. */
+/*
+ * It is more than a leaf, has one timer at most, and each of its merges has the hooks of a channel, from its first source; what
+ * is borrowed is so by a step.
+ */
 bool tree_is_right(const struct program *program);
 
 #endif

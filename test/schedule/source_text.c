@@ -129,16 +129,20 @@ bool tree_is_right(const struct program *program)
 		timers += program->nodes[i].kind == TIMER;
 		if (program->nodes[i].kind == MERGE && !has_hooks(program, i))
 			return false;
+		if (program->nodes[i].is_borrowed && program->nodes[tree_parent(program, i)].kind == MERGE)
+			return false;
 	}
 	return timers <= 1;
 }
+
+#define BORROWED 'd'
 
 static void format_node(FILE *out, const struct program *program, int node)
 {
 	const struct tree_node *at = &program->nodes[node];
 	int child = node + 1;
 
-	fputc((int)at->kind, out);
+	fputc(at->is_borrowed ? BORROWED : (int)at->kind, out);
 	fprintf(out, "%s", at->kind == MERGE ? "(" : "");
 	for (int i = 0; i < at->children; i++) {
 		format_node(out, program, child);
@@ -156,7 +160,10 @@ static bool parse_node(struct program *program, const char **at)
 	if (program->node_count++ == MAX_NODES)
 		return false;
 	node->kind = (enum kind)(unsigned char)**at;
-	if (parse_letter(at, leaves, &place))
+	node->is_borrowed = parse_mark(at, BORROWED);
+	if (node->is_borrowed)
+		node->kind = LEAF_A;
+	if (node->is_borrowed || parse_letter(at, leaves, &place))
 		return true;
 	if (parse_letter(at, combinators, &place)) {
 		node->children = 1;

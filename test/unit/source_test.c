@@ -292,12 +292,15 @@ TEST(source_pulls, ahead_of_the_end, 5)
 			if (stops)
 				source_stop_pulling(source);
 			else
-				CHECK(!source_pulls(source, &one));
-			CHECK(sleeper_woke(&receiver, ends[e]) && source_has_ended(source) && source->puller == NULL);
+				CHECK(source_pulls(source, &one));
+			CHECK(sleeper_woke(&receiver, ends[e]) && source_has_ended(source));
+			CHECK(source->puller == (stops ? NULL : &one));
 			CHECK_STATUS(take(source, &in), DUCT_OK);
 			CHECK(in == 4);
 			CHECK_STATUS(take(source, &in), ends[e]);
-			CHECK(!source_pulls(source, &one) && source->puller == NULL && has_room_for_locks(source));
+			source_stop_pulling(source);
+			CHECK_STATUS(take(source, &in), ends[e]);
+			CHECK(source->version == 1 && source->puller == NULL && has_room_for_locks(source));
 			source_free(source);
 		}
 }
