@@ -108,7 +108,7 @@ duct_status duct_merge_new(
 {
 	if (merged == NULL || !parts_are_valid(receivers, count))
 		return DUCT_INVALID;
-	return merge_make(merged, receivers, count, receivers[0]->end.queue->ring.size, 0, options);
+	return merge_make(merged, receivers, count, 0, 0, options);
 }
 
 duct_status duct_merge_tagged_new(duct_receiver **merged, duct_receiver *const *receivers, size_t count, size_t size,
@@ -170,7 +170,7 @@ static struct part *grow_locked(struct merge *merge, struct part *larger, uint32
 	return old;
 }
 
-static duct_status grow(struct merge *merge)
+static bool grow(struct merge *merge)
 {
 	struct queue *queue = &merge->source.queue;
 	struct part *larger, *old;
@@ -180,13 +180,13 @@ static duct_status grow(struct merge *merge)
 	room = merge->room;
 	queue_unlock_put(queue);
 	if (room > UINT32_MAX / 2 / sizeof *larger || (larger = memory_new(NULL, (size_t)2 * room * sizeof *larger)) == NULL)
-		return DUCT_NOMEM;
+		return false;
 	queue_lock_both(queue);
 	old = grow_locked(merge, larger, 2 * room);
 	queue_unlock_both(queue);
 	if (old != NULL)
 		memory_free(NULL, old);
-	return DUCT_OK;
+	return true;
 }
 
 static duct_status try_add(struct merge *merge, struct end *end, bool borrowed, uint32_t so_far, size_t *number)
@@ -213,7 +213,7 @@ static duct_status look_and_add(struct merge *merge, duct_receiver *receiver, bo
 	if ((status = resolve_reaches(receiver, &merge->source, &reaches)) != DUCT_OK || reaches)
 		return reaches ? DUCT_INVALID : status;
 	while ((status = try_add(merge, &receiver->end, borrowed, so_far, number)) == DUCT_FULL)
-		if (grow(merge) != DUCT_OK)
+		if (!grow(merge))
 			return DUCT_NOMEM;
 	return status;
 }

@@ -287,11 +287,12 @@ TEST(merge_add, refuses_what_can_never_work, 5)
 {
 	struct lanes lanes;
 	struct test_pair wide = test_pair_new(8, 1);
-	duct_receiver *merged, *middle, *top, *out = NULL;
+	duct_receiver *merged, *middle, *top, *first, *out = NULL;
 	size_t number = 77;
 
 	lanes_init(&lanes, 3);
 	CHECK_STATUS(duct_merge_new(&merged, lanes.rx, 1, NULL), DUCT_OK);
+	first = lanes.rx[0];
 	lanes.pair[0].rx = NULL;
 	CHECK_STATUS(duct_merge_add(NULL, lanes.rx[1], false, &number), DUCT_INVALID);
 	CHECK_STATUS(duct_merge_add(merged, NULL, false, &number), DUCT_INVALID);
@@ -299,7 +300,8 @@ TEST(merge_add, refuses_what_can_never_work, 5)
 	CHECK_STATUS(duct_merge_add(merged, wide.rx, false, &number), DUCT_INVALID);
 	CHECK_STATUS(duct_merge_add(merged, merged, true, &number), DUCT_INVALID);
 	CHECK_STATUS(duct_merge_add(merged, lanes.rx[1], true, NULL), DUCT_OK);
-	CHECK_STATUS(duct_merge_add(merged, lanes.rx[1], true, &number), DUCT_INVALID);
+	for (int n = 0; n < 2; n++)
+		CHECK_STATUS(duct_merge_add(merged, n == 0 ? first : lanes.rx[1], true, &number), DUCT_INVALID);
 	CHECK_STATUS(duct_merge_new(&middle, &merged, 1, DUCT_COMBINE(.borrow = true)), DUCT_OK);
 	CHECK_STATUS(duct_merge_new(&top, &middle, 1, DUCT_COMBINE(.borrow = true)), DUCT_OK);
 	CHECK_STATUS(duct_merge_add(merged, middle, true, &number), DUCT_INVALID);
@@ -344,6 +346,24 @@ static struct tagged next_tagged(duct_receiver *rx)
 }
 
 /* Each message comes with the number of its source. */
+/* Messages of one byte, right behind the number. */
+TEST(merge_tagged, has_room_for_the_smallest, 5)
+{
+	struct test_pair pair = test_pair_new(1, 2);
+	unsigned char in[sizeof(size_t) + 1], out = 7;
+	duct_receiver *merged;
+	size_t number = 77;
+
+	CHECK_STATUS(duct_merge_tagged_new(&merged, &pair.rx, 1, sizeof in, sizeof(size_t), NULL), DUCT_OK);
+	CHECK_STATUS(duct_send(pair.tx, &out), DUCT_OK);
+	CHECK_STATUS(duct_recv(merged, in), DUCT_OK);
+	memcpy(&number, in, sizeof number);
+	CHECK(number == 0 && in[sizeof(size_t)] == 7);
+	pair.rx = NULL;
+	duct_receiver_free(merged);
+	test_pair_free(&pair);
+}
+
 TEST(merge_tagged, tells_the_source_of_each_message, 5)
 {
 	struct lanes lanes;

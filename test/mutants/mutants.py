@@ -235,7 +235,6 @@ class Test:
         return not well
 
     def kills(self, mutant):
-        # What stops at a word is the explorer, which has no luck.
         return self.fails_for(mutant) and (self.stop is not None or self.fails_for(mutant))
 
 
@@ -311,10 +310,12 @@ def turns(killers, function):
 def try_function(mutants, killers, log):
     """Sets each mutant's killer, or None."""
     found = turns(killers, mutants[0].function)
+    lucky = [test for test in found if test.stop is None] # what stops at a word is the explorer, which has no luck
     recent = []
     for mutant in mutants:
         mutant.killer = None
-        for test in (recent + [test for test in found if test not in recent]) * (1 if mutant.covering else CHANCES):
+        more = lucky * (0 if mutant.covering else CHANCES - 1)
+        for test in recent + [test for test in found if test not in recent] + more:
             if (not mutant.covering or found[test].listed) and test.kills(mutant):
                 mutant.killer = found[test]
                 if test.seconds < QUICK:

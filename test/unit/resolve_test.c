@@ -485,6 +485,36 @@ TEST(resolve, reaches_all_that_is_behind, 10)
 	test_pair_free(&pair);
 }
 
+/* A message goes through a merge as it is, without a step. */
+TEST(resolve, has_no_step_for_a_merge, 10)
+{
+	struct test_pair pair = test_pair_new(sizeof(uint64_t), 4);
+	duct_receiver *merged;
+
+	CHECK_STATUS(duct_merge_new(&merged, &pair.rx, 1, DUCT_COMBINE(.borrow = true)), DUCT_OK);
+	CHECK(source_of(merged)->kind->step == NULL);
+	duct_receiver_free(merged);
+	test_pair_free(&pair);
+}
+
+/* One that ends as soon as nobody pulls it takes no more sources. */
+TEST(resolve, adds_nothing_to_what_is_ending, 10)
+{
+	struct test_pair pair = test_pair_new(sizeof(uint64_t), 4), other = test_pair_new(sizeof(uint64_t), 4);
+	duct_receiver *merged;
+
+	CHECK_STATUS(duct_merge_new(&merged, &pair.rx, 1, DUCT_COMBINE(.borrow = true)), DUCT_OK);
+	CHECK(source_pulls(source_of(merged), &pair));
+	source_end(source_of(merged), DUCT_CLOSED);
+	CHECK_STATUS(duct_merge_add(merged, other.rx, true, NULL), DUCT_CLOSED);
+	source_stop_pulling(source_of(merged));
+	CHECK_STATUS(duct_merge_add(merged, other.rx, true, NULL), DUCT_CLOSED);
+	CHECK(end_of(other.rx)->references == 1);
+	duct_receiver_free(merged);
+	test_pair_free(&pair);
+	test_pair_free(&other);
+}
+
 /* ---- What is kept ------------------------------------------------------------------------------------------------------ */
 
 static uint32_t references_of(duct_cancel *token)
