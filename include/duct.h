@@ -547,8 +547,8 @@ DUCT_API DUCT_MUST_CHECK duct_status duct_sender_wait(duct_sender *sender, duct_
  * duct_recv_until waits until the deadline, or until cancel (which may be NULL) is raised.
  *
  * Return DUCT_OK; DUCT_CLOSED, when the channel is closed and drained or this receiver is closed; DUCT_INVALID; and what the
- * form adds: DUCT_EMPTY; DUCT_TIMEDOUT, DUCT_CANCELED; DUCT_NOMEM where a wait could not be set up.  After a failure nothing
- * was taken and *message is as it was.
+ * form adds: DUCT_EMPTY; DUCT_TIMEDOUT, DUCT_CANCELED; DUCT_NOMEM where a wait could not be set up (for a receiver that is no
+ * channel's, see below, also from duct_try_recv).  After a failure nothing was taken and *message is as it was.
  *
  * A receiver of a broadcast with tell_lag also returns DUCT_LAGGED, once for all losses since the last receive:
  * duct_receiver_lag tells how many, and the next receive goes on.  So one that is cut off returns first DUCT_LAGGED, then what
@@ -785,7 +785,7 @@ DUCT_API DUCT_MUST_CHECK duct_status duct_cache_snapshot(duct_cache *cache, void
  * from what is behind them before somebody asks, so stopping one loses nothing, and no threads run behind them.
  *
  *   - duct_receiver_clone makes one more handle of the same receiver, as for a channel: with the last it is closed and freed.
- *     To free one of several ends no call, and to close one closes it for all.
+ *     To free one of several ends no call, and to close one closes it for all; a closed one has no clones (DUCT_CLOSED).
  *   - duct_receiver_close ends it: what it holds can still be received, then it reads DUCT_CLOSED.
  *   - duct_receiver_len is how many messages are known to be there: a filter may give fewer, what goes by time or files more.
  *     duct_receiver_capacity means nothing.  It has no channel (NULL), no statistics and no overflow (DUCT_UNSUPPORTED); its
@@ -896,6 +896,8 @@ DUCT_API DUCT_MUST_CHECK duct_status duct_timer_after(duct_receiver **timer, int
  * waiting for the new time.  (duct_receiver_close stops a timer: a tick that somebody saw but nobody received is still
  * received, and threads that wait return DUCT_CLOSED at once.)
  *
+ * A timer that ticks once then ticks once more, that interval from now.
+ *
  * Returns DUCT_OK; DUCT_INVALID (timer is NULL, a negative duration, interval 0 for a timer that ticks once);
  * DUCT_UNSUPPORTED (not a timer).
  */
@@ -920,7 +922,8 @@ DUCT_API duct_missed duct_timer_missed(const duct_receiver *timer);
  *
  * set returns DUCT_OK; DUCT_TIMEDOUT (that time is past, or now), DUCT_CLOSED, DUCT_NOMEM, DUCT_INVALID (a NULL, a negative
  * time), DUCT_UNSUPPORTED (not a scheduler): nothing has changed then.  unset returns DUCT_OK, DUCT_EMPTY (it had none),
- * DUCT_INVALID or DUCT_UNSUPPORTED.  duct_scheduler_pending is how many objects have a time and were not received.
+ * DUCT_INVALID or DUCT_UNSUPPORTED.  duct_scheduler_pending is how many objects have a time and were not received; of a
+ * closed one those whose times have not come are forgotten.
  */
 DUCT_API DUCT_MUST_CHECK duct_status duct_scheduler_new(duct_receiver **scheduler, size_t object_size, const char *name,
     duct_clock *clock);
@@ -1106,8 +1109,8 @@ typedef struct duct_bidi_options {
  * Makes a link of two peers, each of which sends what the other receives: two channels, one for each direction, with messages
  * of request_size bytes from client to service and of response_size bytes back.  They are anycast channels of that capacity
  * (0: rendezvous) or, if the link is lossy, broadcasts to one receiver with DUCT_DROP_OLDEST (0: 50 messages), as if made by
- * duct_anycast_open or duct_broadcast_open, whose statuses these are.  DUCT_INVALID also for options of an unknown size.  Both
- * peers are written on DUCT_OK only.
+ * duct_anycast_open or duct_broadcast_open, whose statuses these are.  DUCT_INVALID also for options of an unknown size, and for
+ * one place given for both peers.  Both are written on DUCT_OK only.
  */
 typedef struct duct_peer duct_peer;
 
@@ -1129,8 +1132,8 @@ DUCT_API DUCT_MUST_CHECK duct_status duct_peer_recv(duct_peer *peer, void *messa
  * Close one direction, at this peer's end; the other direction goes on.  Closing again changes nothing, nor does NULL.
  *
  * After duct_peer_close_send the other peer drains and then reads DUCT_CLOSED.  After duct_peer_close_recv the other peer's
- * sends return DUCT_NO_RECEIVERS, in a lossy link DUCT_CLOSED, and what was queued is dropped (in a lossy link when the peer is
- * freed).  Clones of the borrowed ends count as on any channel: they keep a direction open.
+ * sends return DUCT_NO_RECEIVERS, in a lossy link DUCT_CLOSED, and what was queued is dropped (in a lossy link it can still be
+ * received, and is dropped when the peer is freed).  Clones of the borrowed ends count as on any channel: they keep a direction open.
  */
 DUCT_API void duct_peer_close_send(duct_peer *peer);
 DUCT_API void duct_peer_close_recv(duct_peer *peer);
@@ -1150,8 +1153,8 @@ DUCT_API size_t duct_peer_describe(const duct_peer *peer, char *buffer, size_t s
  *
  * Makes one, with items of item_size bytes from server to client and replies of reply_size bytes back.  Of the options only
  * the name and the allocator matter, for nothing is ever left to drop.  Returns DUCT_OK, DUCT_INVALID (a place for a party is
- * NULL, options of an unknown size, an allocator without a function, sizes that overflow) or DUCT_NOMEM; both parties are
- * written on DUCT_OK only.
+ * NULL or that of the other, options of an unknown size, an allocator without a function, sizes that overflow) or DUCT_NOMEM;
+ * both parties are written on DUCT_OK only.
  */
 typedef struct duct_party duct_party;
 

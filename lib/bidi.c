@@ -66,8 +66,8 @@ duct_status duct_bidi_open(duct_peer **client, duct_peer **service, size_t reque
 	duct_peer *one, *other;
 	duct_status status = DUCT_NOMEM;
 
-	if (client == NULL || service == NULL || given->size != sizeof *given || !options_are_known(given->requests) ||
-	    !options_are_known(given->responses))
+	if (client == NULL || service == NULL || client == service || given->size != sizeof *given ||
+	    !options_are_known(given->requests) || !options_are_known(given->responses))
 		return DUCT_INVALID;
 	client_name = given->client != NULL ? given->client : "client";
 	service_name = given->service != NULL ? given->service : "service";

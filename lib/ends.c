@@ -317,6 +317,8 @@ duct_status duct_receiver_clone(duct_receiver *receiver, duct_receiver **clone)
 	if (receiver == NULL || clone == NULL)
 		return DUCT_INVALID;
 	if (source_of(receiver) != NULL) {
+		if (atomic_load(&source_of(receiver)->closed))
+			return DUCT_CLOSED;
 		source_ref(source_of(receiver));
 		*clone = receiver;
 		return DUCT_OK;

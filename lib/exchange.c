@@ -80,7 +80,7 @@ duct_status duct_exchange_open(
 	duct_party *one, *other;
 	duct_status status = DUCT_NOMEM;
 
-	if (client == NULL || server == NULL || given->size != sizeof *given)
+	if (client == NULL || server == NULL || client == server || given->size != sizeof *given)
 		return DUCT_INVALID;
 	one = party_new(true);
 	other = party_new(false);

@@ -163,13 +163,12 @@ static void add_to(_Atomic uint64_t *counter, uint64_t more)
 	atomic_fetch_add_explicit(counter, more, memory_order_relaxed);
 }
 
+/* At capacity 0 there may be no room before the message is offered: then it only asks whether the target has ended. */
 static duct_pipe_status take_next(duct_pipe *pipe)
 {
-	duct_status status = DUCT_OK;
+	duct_status status = duct_sender_wait(pipe->sender, pipe->waits_for_room ? DUCT_FOREVER : 0, pipe->stop);
 
-	if (pipe->waits_for_room)
-		status = duct_sender_wait(pipe->sender, DUCT_FOREVER, pipe->stop);
-	if (status != DUCT_OK)
+	if (status != DUCT_OK && status != DUCT_TIMEDOUT)
 		return after_target(status);
 	status = duct_recv_until(pipe->receiver, pipe->hand, DUCT_FOREVER, pipe->stop);
 	pipe->in_hand = status == DUCT_OK;

@@ -84,10 +84,18 @@ static bool take_held_locked(struct source *source, const void *object)
 	return ring_take_many(&queue->ring, &queue->take.at, NULL, 1) == 1;
 }
 
+/* Of one that was closed all are forgotten that were not due. */
+static size_t pending_locked(const struct scheduler *scheduler)
+{
+	return source_is_closed(&scheduler->source) ? 0 : scheduler->agenda.len;
+}
+
 /* Takes out what there is of an object: true if there was, with an entry to free or without. */
 static bool take_out_locked(struct scheduler *scheduler, const void *object, struct entry **entry)
 {
-	*entry = agenda_find(&scheduler->agenda, object, object_hash(object, scheduler->agenda.size));
+	*entry = NULL;
+	if (pending_locked(scheduler) > 0)
+		*entry = agenda_find(&scheduler->agenda, object, object_hash(object, scheduler->agenda.size));
 	if (*entry != NULL)
 		agenda_take(&scheduler->agenda, *entry);
 	return *entry != NULL || take_held_locked(&scheduler->source, object);
@@ -189,7 +197,7 @@ size_t duct_scheduler_pending(const duct_receiver *receiver)
 	if (scheduler == NULL)
 		return 0;
 	queue_lock_both(&scheduler->source.queue);
-	pending = scheduler->agenda.len + source_holds_locked(&scheduler->source);
+	pending = pending_locked(scheduler) + source_holds_locked(&scheduler->source);
 	queue_unlock_both(&scheduler->source.queue);
 	return pending;
 }

@@ -338,6 +338,7 @@ TEST(bidi, refuses_what_can_never_work, 5)
 	old->size = sizeof(size_t);
 	CHECK_STATUS(duct_bidi_open(NULL, &service, 1, 1, 1, NULL), DUCT_INVALID);
 	CHECK_STATUS(duct_bidi_open(&client, NULL, 1, 1, 1, NULL), DUCT_INVALID);
+	CHECK_STATUS(duct_bidi_open(&client, &client, 1, 1, 1, NULL), DUCT_INVALID);
 	CHECK_STATUS(duct_bidi_open(&client, &service, 1, 1, 1, &strange), DUCT_INVALID);
 	CHECK_STATUS(duct_bidi_open(&client, &service, 1, 1, 1, DUCT_BIDI_OPTIONS(.requests = old)), DUCT_INVALID);
 	CHECK_STATUS(duct_bidi_open(&client, &service, 1, 1, 1, DUCT_BIDI_OPTIONS(.responses = old)), DUCT_INVALID);

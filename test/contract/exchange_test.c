@@ -880,6 +880,7 @@ TEST(exchange, refuses_what_can_never_work, 5)
 
 	CHECK_STATUS(duct_exchange_open(NULL, &pair.server, 1, 1, NULL), DUCT_INVALID);
 	CHECK_STATUS(duct_exchange_open(&pair.client, NULL, 1, 1, NULL), DUCT_INVALID);
+	CHECK_STATUS(duct_exchange_open(&pair.client, &pair.client, 1, 1, NULL), DUCT_INVALID);
 	CHECK_STATUS(duct_exchange_open(&pair.client, &pair.server, 1, 1, &old), DUCT_INVALID);
 	CHECK_STATUS(duct_exchange_open(&pair.client, &pair.server, 1, 1, DUCT_OPTIONS(.allocator = &lame)), DUCT_INVALID);
 	CHECK_STATUS(duct_exchange_open(&pair.client, &pair.server, SIZE_MAX, 1, NULL), DUCT_INVALID);

@@ -621,8 +621,30 @@ TEST(merge, closes_with_its_last_handle, 5)
 	CHECK(sends(lanes.pair[0].tx, 1, 3) && reads(clone, 1, 1));
 	duct_receiver_free(merged);
 	CHECK(lanes_received(&lanes) == 2 && !duct_receiver_is_closed(clone) && reads(clone, 2, 2));
+	/* There is no other one of what is closed; the end of all sources is no close. */
+	duct_receiver_close(clone);
+	merged = NULL;
+	CHECK_STATUS(duct_receiver_clone(clone, &merged), DUCT_CLOSED);
+	CHECK(merged == NULL);
 	duct_receiver_free(clone);
 	CHECK(lanes_received(&lanes) == 0);
+	lanes_free(&lanes);
+}
+
+TEST(merge, that_has_ended_has_clones, 5)
+{
+	struct lanes lanes;
+	duct_receiver *merged, *clone;
+
+	lanes_init(&lanes, 2);
+	merged = lanes_merge(&lanes, false);
+	for (int k = 0; k < 2; k++)
+		duct_channel_close(lanes.pair[k].channel, 0);
+	CHECK(then(merged, DUCT_CLOSED));
+	CHECK_STATUS(duct_receiver_clone(merged, &clone), DUCT_OK);
+	duct_receiver_free(merged);
+	CHECK(then(clone, DUCT_CLOSED));
+	duct_receiver_free(clone);
 	lanes_free(&lanes);
 }
 

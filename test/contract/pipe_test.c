@@ -559,6 +559,32 @@ TEST(pipe, ends_with_its_target, 5)
 	line_free(&line);
 }
 
+/* Whatever room the target has, nothing is taken for one that has ended, however often the pipe is started. */
+TEST(pipe, takes_nothing_for_a_target_that_has_ended, 5)
+{
+	static const size_t capacities[] = { 0, 1, 4 };
+
+	for (size_t c = 0; c < ARRAY_LEN(capacities); c++)
+		for (int how = 0; how < 3; how++) {
+			struct line line = line_with(5, capacities[c], 0);
+
+			CHECK(sends(line.from.tx, 1, 3));
+			if (how == 0)
+				duct_channel_close(line.to.channel, 0);
+			else if (how == 1)
+				duct_sender_close(line.to.tx);
+			else
+				duct_receiver_close(line.to.rx);
+			for (int again = 0; again < 2; again++) {
+				CHECK_STATUS(duct_pipe_start(line.pipe), DUCT_OK);
+				CHECK(ends_with(line.pipe, how == 2 ? DUCT_PIPE_NO_RECEIVERS : DUCT_PIPE_TARGET_CLOSED));
+			}
+			CHECK_STATUS(duct_pipe_take(line.pipe, &(int){ 0 }), DUCT_EMPTY);
+			CHECK(reads(line.from.rx, 1, 3));
+			line_free(&line);
+		}
+}
+
 /* A message that it had taken when the target ended stays in its hand. */
 TEST(pipe, keeps_what_its_target_refused, 5)
 {

@@ -218,12 +218,14 @@ TEST(scheduler, closed_gives_what_was_due_and_takes_no_more, 5)
 	CHECK_STATUS(duct_receiver_wait(scheduler, 0, NULL), DUCT_OK);
 	duct_receiver_close(scheduler);
 	CHECK_STATUS(set(3, 1030), DUCT_CLOSED);
+	CHECK(duct_scheduler_pending(scheduler) == 1);
+	CHECK_STATUS(duct_scheduler_unset(scheduler, &(int){ 2 }), DUCT_EMPTY);
 	CHECK_STATUS(duct_recv(scheduler, &object), DUCT_OK);
 	CHECK(object == 1);
 	CHECK_STATUS(duct_recv(scheduler, &object), DUCT_CLOSED);
 	CHECK_STATUS(duct_clock_advance(clock_by_hand, 10), DUCT_OK);
 	CHECK_STATUS(duct_try_recv(scheduler, &object), DUCT_CLOSED);
-	CHECK(duct_scheduler_pending(scheduler) == 1); /* nothing becomes of it any more */
+	CHECK(duct_scheduler_pending(scheduler) == 0);
 	finish();
 }
 
