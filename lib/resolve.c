@@ -53,24 +53,25 @@ struct plan {
 
 /* ---- What there is --------------------------------------------------------------------------------------------- */
 
+/* So that no size overflows, and an index goes into a claim word. */
+#define BRANCHES_MOST (INT32_MAX / 2 / sizeof(struct branch))
+
 /* Room for so many more branches; false if there is no memory. */
 static bool reserve(struct plan *plan, uint32_t more)
 {
-	const uint32_t most = INT32_MAX / sizeof(struct branch) < INT32_MAX ? INT32_MAX / sizeof(struct branch) : INT32_MAX;
-	uint32_t room = 2 * plan->room;
 	struct branch *branches;
 
 	if (plan->room - plan->len >= more)
 		return true;
-	if (room < plan->len + more)
-		room = plan->len + more;
-	if (more > most / 2 || plan->len > most / 2 - more || (branches = memory_new(NULL, room * sizeof *branches)) == NULL)
+	if (more > BRANCHES_MOST - plan->len)
+		return false;
+	plan->room = 2 * (plan->len + more);
+	if ((branches = memory_new(NULL, plan->room * sizeof *branches)) == NULL)
 		return false;
 	memcpy(branches, plan->branches, plan->len * sizeof *branches);
 	if (plan->branches != plan->few)
 		memory_free(NULL, plan->branches);
 	plan->branches = branches;
-	plan->room = room;
 	return true;
 }
 
