@@ -49,7 +49,6 @@ void *source_new(const struct source_plan *plan)
 
 	if (plan->part_room > UINT32_MAX / sizeof(struct part) || !ring_measure(plan->hooks.size, plan->capacity, &ring_size))
 		return NULL;
-	ring_size = line_round_up(ring_size);
 	block = memory_new(NULL, line_round_up(plan->size) + ring_size + parts_size + name_size);
 	if (block == NULL)
 		return NULL;
@@ -118,16 +117,6 @@ void source_moved_locked(struct source *source, struct node **wakes)
 {
 	source->version++;
 	side_stop_waits(&source->queue.put, NULL, SOURCE_MOVED, wakes);
-}
-
-void source_moved(struct source *source)
-{
-	struct node *wakes = NULL;
-
-	queue_lock_both(&source->queue);
-	source_moved_locked(source, &wakes);
-	queue_unlock_both(&source->queue);
-	wakes_notify(wakes);
 }
 
 void source_end_locked(struct source *source, duct_status status, struct node **wakes)

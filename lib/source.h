@@ -139,7 +139,6 @@ static inline bool source_holds_locked(const struct source *source)
 
 /* With both locks: all who wait have to look anew. */
 void source_moved_locked(struct source *source, struct node **wakes);
-void source_moved(struct source *source);
 
 /* With both locks: what its queue holds can be received, and then that status; once nobody pulls. */
 void source_end_locked(struct source *source, duct_status status, struct node **wakes);

@@ -636,25 +636,25 @@ TEST(notice_root, may_be_a_file_and_then_a_link, 20)
 	grove_end(&grove);
 }
 
-/* Names as short as can be, and such as look like those of the directory and of the one above. */
-static void names_are_short(struct grove *grove)
+/* Names as short as can be, such as look like those of the directory and of the one above, and a longer one. */
+static void names_are_of_all_lengths(struct grove *grove)
 {
-	grove_watch(grove, "d/ee/.f/g/..r", AT_ONCE(.may_be_missing = true));
+	grove_watch(grove, "d/ee/.f/and-a-longer-one/..r", AT_ONCE(.may_be_missing = true));
 	make_directory(grove, "d");
 	TOLD(grove, "");
 	make_directory(grove, "d/ee");
 	TOLD(grove, "");
 	make_directory(grove, "d/ee/.f");
 	TOLD(grove, "");
-	make_directory(grove, "d/ee/.f/g");
+	make_directory(grove, "d/ee/.f/and-a-longer-one");
 	TOLD(grove, "");
-	put(grove, "d/ee/.f/g/..r", "");
-	TOLD(grove, "+d/ee/.f/g/..r");
+	put(grove, "d/ee/.f/and-a-longer-one/..r", "");
+	TOLD(grove, "+d/ee/.f/and-a-longer-one/..r");
 }
 
 TEST(notice_root, has_a_way_of_any_names, 20)
 {
-	grove_both(names_are_short);
+	grove_both(names_are_of_all_lengths);
 }
 
 static void way_ends_at_a_file(struct grove *grove)

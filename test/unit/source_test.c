@@ -37,13 +37,16 @@ struct large {
 	char rest[100];
 };
 
+/* A part's, which may be gone before the source: it is never asked for anything. */
+static const duct_allocator nobodys = { NULL, NULL, NULL };
+
 static struct source *source_of_ours(const struct source_kind *kind)
 {
 	struct source *source = source_new(&(struct source_plan){ .kind = kind,
 	    .size = sizeof(struct large),
 	    .capacity = 1,
 	    .part_room = 4,
-	    .hooks = { .size = sizeof(uint64_t), .drop = see_dropped } });
+	    .hooks = { .size = sizeof(uint64_t), .drop = see_dropped, .allocator = &nobodys } });
 
 	CHECK(source != NULL);
 	memset(&seen, 0, sizeof seen);
@@ -277,7 +280,7 @@ TEST(source_pulls, ahead_of_the_end, 5)
 		for (int stops = 0; stops < 2; stops++) {
 			struct source *source = source_of_ours(&plain_kind);
 			struct sleeper receiver;
-			const int one = 1;
+			const int one = 1, other = 2;
 			uint64_t in = 0;
 
 			CHECK(source_pulls(source, &one));
@@ -285,6 +288,7 @@ TEST(source_pulls, ahead_of_the_end, 5)
 			source_end(source, ends[e]);
 			CHECK(sleeper_woke(&receiver, SOURCE_MOVED) && source->version == 1 && !source_has_ended(source));
 			source_end(source, ends[(e + 1) % ARRAY_LEN(ends)]);
+			CHECK(!source_pulls(source, &other) && !source_has_ended(source));
 			CHECK(source->version == 1 && source_is_ending_locked(source));
 			CHECK_STATUS(take(source, &in), DUCT_EMPTY);
 			CHECK_STATUS(source_put(source, &(uint64_t){ 4 }), DUCT_OK);
