@@ -1001,7 +1001,8 @@ DUCT_API DUCT_MUST_CHECK duct_status duct_merge_remove(duct_receiver *merged, si
  * They end when their source has, with the same status.  A thread that only waits (duct_receiver_wait, DUCT_READY) for one
  * that may leave messages out has to take them from the source to know: the one that passes is kept for the next receive, and
  * dropped if there is none until it is freed.  As long as the thread has one in hand, others find nothing there (DUCT_EMPTY), and
- * are not yet told of the end.  A DUCT_LAGGED that it comes upon is told to the next receive too.
+ * are not yet told of the end; so its function must not wait for the receiver that it is called for.  A DUCT_LAGGED that it comes
+ * upon is told to the next receive too.
  *
  * Return DUCT_OK; DUCT_INVALID (a NULL, a size that overflows, options of an unknown size); DUCT_NOMEM.  The new receiver is
  * written on DUCT_OK only; else the source is still the caller's.

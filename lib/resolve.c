@@ -146,15 +146,15 @@ static bool add_parts(struct plan *plan, uint32_t above)
 /* ---- Taking in order to know ----------------------------------------------------------------------------------- */
 
 /*
- * Only at the end of the call, not between its plans: two threads that pull one source each, and observe the other, would wake
- * each other for ever.
+ * Of all its cases but that one, or NULL.  At the end of the call, and when it has a message in hand, but not between its plans:
+ * two threads that pull one source each, and observe the other, would wake each other for ever.
  */
-static void stop_pulling_all(const struct call *call)
+static void stop_pulling(const struct call *call, const struct source *but)
 {
 	for (uint32_t i = 0; i < call->count; i++) {
 		struct source *source = case_is_live(&call->cases[i]) ? case_end(&call->cases[i])->source : NULL;
 
-		if (source != NULL && load_relaxed(&source->puller) == call)
+		if (source != NULL && source != but && load_relaxed(&source->puller) == call)
 			source_stop_pulling(source);
 	}
 }
@@ -374,6 +374,8 @@ static duct_status send_up(struct plan *plan, struct branch *branch)
 	if (!branch->stepped)
 		return DUCT_OK; /* it is there already */
 	cancellation = cancellation_hold();
+	if (plan->call->rules->observe) /* functions may take long, and it has nothing in hand of the others */
+		stop_pulling(plan->call, plan->call->cases[branch->case_number].receiver->end.source);
 	if ((message = climb(plan, branch)) != NULL)
 		deliver(plan, branch, message);
 	cancellation_resume(cancellation);
@@ -571,7 +573,7 @@ duct_status resolve_select(const duct_case *cases, size_t count, const struct wa
 		plan_fini(&plan);
 	} while (status == AGAIN);
 	if (rules->observe)
-		stop_pulling_all(&call);
+		stop_pulling(&call, NULL);
 	unpin_all(&call);
 	return status;
 }

@@ -108,9 +108,13 @@ duct_status source_put(struct source *source, const void *message)
 
 void source_hold_lag(struct source *source)
 {
-	queue_lock_take(&source->queue);
+	struct node *wakes = NULL;
+
+	queue_lock_both(&source->queue);
 	atomic_store(&source->end.flags, END_LAGGED);
-	queue_unlock_take(&source->queue);
+	source_moved_locked(source, &wakes); /* who sleeps for a message is to be told of that */
+	queue_unlock_both(&source->queue);
+	wakes_notify(wakes);
 }
 
 void source_moved_locked(struct source *source, struct node **wakes)

@@ -653,6 +653,93 @@ TEST(filter_wait, in_full_swing_is_ahead_of_the_end, 10)
 		}
 }
 
+static struct {
+	struct test_pair pair[2];
+	duct_receiver *filtered[2];
+	atomic_bool asked, goes_on;
+	int sum;
+} two;
+
+static bool keep_when_told(const void *message, void *context)
+{
+	(void)message, (void)context;
+	atomic_store(&two.asked, true);
+	AWAIT(atomic_load(&two.goes_on));
+	return true;
+}
+
+/* All that is behind the second one. */
+static bool keep_after_the_others(const void *message, void *context)
+{
+	int in;
+
+	(void)message, (void)context;
+	DUCT_FOR_EACH(two.filtered[1], &in)
+		two.sum += in;
+	return true;
+}
+
+static void two_begin(duct_filter keep)
+{
+	for (int k = 0; k < 2; k++) {
+		two.pair[k] = test_pair_new(sizeof(int), 4);
+		two.filtered[k] = filter_of(two.pair[k].rx, k == 0 ? keep : even, NULL);
+		two.pair[k].rx = NULL;
+	}
+	atomic_store(&two.asked, false);
+	atomic_store(&two.goes_on, false);
+	two.sum = 0;
+	CHECK(sends(two.pair[0].tx, 1, 1));
+}
+
+static void two_end(void)
+{
+	for (int k = 0; k < 2; k++) {
+		duct_receiver_free(two.filtered[k]);
+		test_pair_free(&two.pair[k]);
+	}
+}
+
+static void *select_first(void *argument)
+{
+	duct_case cases[2] = { DUCT_RECV(two.filtered[0], NULL), DUCT_RECV(two.filtered[1], NULL) };
+	size_t chosen = 77;
+
+	(void)argument;
+	CHECK_STATUS(duct_select_until(cases, 2, &chosen, DUCT_READY | DUCT_PRIORITY, DUCT_FOREVER, NULL), DUCT_OK);
+	CHECK(chosen == 0 && cases[0].status == DUCT_OK);
+	return NULL;
+}
+
+/* A thread that waits for two, and has a message of the one in hand, keeps nobody from the other, nor from its end. */
+TEST(filter_wait, for_two_holds_back_only_one, 10)
+{
+	pthread_t looking;
+
+	two_begin(keep_when_told);
+	looking = test_start(select_first, NULL);
+	AWAIT(atomic_load(&two.asked));
+	CHECK(sends(two.pair[1].tx, 1, 2));
+	CHECK_STATUS(duct_receiver_wait(two.filtered[1], 0, NULL), DUCT_OK);
+	CHECK(reads(two.filtered[1], 2, 2));
+	duct_channel_close(two.pair[1].channel, 0);
+	CHECK(then(two.filtered[1], DUCT_CLOSED));
+	atomic_store(&two.goes_on, true);
+	test_join(looking);
+	two_end();
+}
+
+/* So a function of the one may receive all of the other. */
+TEST(filter_wait, for_two_may_receive_the_other_meanwhile, 10)
+{
+	two_begin(keep_after_the_others);
+	CHECK(sends(two.pair[1].tx, 1, 4));
+	duct_channel_close(two.pair[1].channel, 0);
+	select_first(NULL);
+	CHECK(two.sum == 2 + 4);
+	two_end();
+}
+
 /* Losses that a wait came upon are told to the next receive, however often a thread waits before. */
 TEST(filter_wait, leaves_losses_to_be_told, 5)
 {

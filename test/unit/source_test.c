@@ -218,9 +218,12 @@ TEST(source_hold_lag, is_told_once, 5)
 {
 	struct source *source = source_of_ours(&plain_kind);
 	const struct op op = { .queue = &source->queue, .end = &source->end };
+	struct sleeper receiver;
 	uint64_t in = 0;
 
+	sleeper_recv(&receiver, &source->end);
 	source_hold_lag(source);
+	CHECK(sleeper_woke(&receiver, SOURCE_MOVED) && source->version == 1);
 	CHECK_STATUS(source_put(source, &(uint64_t){ 1 }), DUCT_OK);
 	CHECK(queue_looks_ready(&op));
 	queue_lock_both(&source->queue);
