@@ -483,8 +483,6 @@ static duct_status attempt(struct plan *plan)
 	}
 	if (is_pending(status))
 		status = wait_any(&plan->wait, plan->call->rules, &tour);
-	if (status == plan->call->rules->expired || status == DUCT_CANCELED || status == DUCT_NOMEM)
-		return status;
 	return bring_up(plan, &plan->wait.ops[plan->wait.done], status);
 }
 

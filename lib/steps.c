@@ -92,7 +92,7 @@ static void *take_spare(struct step *step)
 	spare = step->spare;
 	step->spare = NULL;
 	mutex_unlock(&step->lock);
-	return spare != NULL ? spare : memory_new(NULL, step->source.hooks.size + 1);
+	return spare != NULL ? spare : memory_new(NULL, step->source.hooks.size);
 }
 
 static void give_spare(struct step *step, void *spare)
@@ -162,7 +162,7 @@ static const struct source_kind compare_kind = {
 /* What a step that compares needs more: its lock, and memory so that one thread never needs any later. */
 static bool compare_init(struct step *step)
 {
-	void *first = memory_new(NULL, step->source.hooks.size + 1), *second = memory_new(NULL, step->source.hooks.size + 1);
+	void *first = memory_new(NULL, step->source.hooks.size), *second = memory_new(NULL, step->source.hooks.size);
 
 	if (first != NULL && second != NULL && pthread_mutex_init(&step->lock, NULL) == 0) {
 		step->previous = first;
