@@ -1248,12 +1248,22 @@ static void forget(void *to, void *from, void *context)
 	(void)context;
 }
 
+static void *send_wide(void *sender)
+{
+	static unsigned char out[3000];
+
+	memset(out, 'd', sizeof out);
+	CHECK_STATUS(duct_send(sender, out), DUCT_OK);
+	return NULL;
+}
+
 TEST(map, is_of_messages_of_any_size, 5)
 {
 	struct test_pair pair = test_pair_new(1, 5);
 	static unsigned char out[3000];
 	duct_receiver *wide, *nothing;
 	unsigned char in = 0;
+	pthread_t sender;
 
 	CHECK_STATUS(duct_map_new(&wide, pair.rx, 3000, widen, NULL, NULL), DUCT_OK);
 	pair.rx = NULL;
@@ -1277,6 +1287,16 @@ TEST(map, is_of_messages_of_any_size, 5)
 	CHECK_STATUS(duct_send(pair.tx, out), DUCT_OK);
 	CHECK_STATUS(duct_try_recv(nothing, &in), DUCT_OK);
 	CHECK(in == 'c');
+	duct_receiver_free(nothing);
+	test_pair_free(&pair);
+
+	pair = test_pair_new(sizeof out, 0);
+	CHECK_STATUS(duct_map_new(&nothing, pair.rx, 1, narrow, NULL, NULL), DUCT_OK);
+	pair.rx = NULL;
+	sender = test_start(send_wide, pair.tx);
+	CHECK_STATUS(duct_recv(nothing, &in), DUCT_OK);
+	CHECK(in == 'd');
+	test_join(sender);
 	duct_receiver_free(nothing);
 	test_pair_free(&pair);
 }
