@@ -1301,6 +1301,31 @@ TEST(map, is_of_messages_of_any_size, 5)
 	test_pair_free(&pair);
 }
 
+enum { ODD_SIZE = 300, EVEN_SIZE = 272 };
+
+static void check_alignment(void *to, void *from, void *context)
+{
+	(void)context;
+	CHECK((uintptr_t)to % _Alignof(max_align_t) == 0 && (uintptr_t)from % 4 == 0);
+	memcpy(to, from, EVEN_SIZE);
+}
+
+/* A message of a multiple of the largest alignment has that, whatever the size of what it is made from. */
+TEST(map, is_given_aligned_memory, 5)
+{
+	struct test_pair pair = test_pair_new(ODD_SIZE, 1);
+	unsigned char out[ODD_SIZE] = { 7 }, in[EVEN_SIZE] = { 0 };
+	duct_receiver *mapped = NULL;
+
+	CHECK_STATUS(duct_map_new(&mapped, pair.rx, EVEN_SIZE, check_alignment, NULL, NULL), DUCT_OK);
+	pair.rx = NULL;
+	CHECK_STATUS(duct_send(pair.tx, out), DUCT_OK);
+	CHECK_STATUS(duct_try_recv(mapped, in), DUCT_OK);
+	CHECK(in[0] == 7);
+	duct_receiver_free(mapped);
+	test_pair_free(&pair);
+}
+
 /* Without waiting, until a deadline, in batches; the odd ones are left out. */
 TEST(filter, is_received_from_in_every_way, 5)
 {
