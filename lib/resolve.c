@@ -432,29 +432,6 @@ static void pump(struct plan *plan)
 	}
 }
 
-/*
- * A source that its user closed lets go of parts that have nothing more, without waiting for them to end: a timer may have been
- * set anew meanwhile.  True if there was one.
- */
-static bool let_go(struct plan *plan)
-{
-	bool gone = false;
-
-	for (uint32_t i = 0; i < plan->wait.cases; i++) {
-		const struct op *op = &plan->wait.ops[i];
-		const struct branch *branch = &plan->branches[op->number], *up = &plan->branches[branch->above];
-		const struct source *source = branch->end->source;
-
-		if (up == branch || !atomic_load(&up->end->source->closed) || queue_looks_ready(op))
-			continue;
-		if (source != NULL && (source->kind->many || source->kind->step != NULL))
-			continue; /* it has parts itself */
-		source_part_ended(up->end->source, branch->number, DUCT_CLOSED);
-		gone = true;
-	}
-	return gone;
-}
-
 /* Tries each operation that looks ready. */
 static duct_status look(struct plan *plan)
 {
@@ -474,8 +451,6 @@ static duct_status attempt(struct plan *plan)
 	duct_status status = DUCT_EMPTY;
 
 	pump(plan);
-	if (let_go(plan))
-		return AGAIN;
 	if (wait_looks(plan->call->rules, plan->roots)) {
 		if (plan->call->rules->deadline <= DEADLINE_NOW)
 			full_fence();
