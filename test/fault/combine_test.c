@@ -435,3 +435,42 @@ TEST(nomem_previous, counts_the_next_as_the_first, 60)
 		duct_sender_free(tx);
 	}
 }
+
+static void drop_nothing(void *message, void *context)
+{
+	(void)message, (void)context;
+}
+
+/* A select that needs memory for its cases, and then for the copies of a message, has given back the one where there is no other. */
+TEST(nomem, of_a_merge_beside_a_broadcast_leaves_nothing, 60)
+{
+	struct world world;
+	duct_sender *tx;
+	duct_receiver *rx;
+	bool hit = true;
+	int in = UNTOUCHED;
+
+	world_init(&world, &states[0]);
+	CHECK_STATUS(duct_broadcast_open(&tx, &rx, sizeof(int), DUCT_SUBSCRIPTION(.overflow = DUCT_BLOCK, .capacity = 1),
+			 DUCT_OPTIONS(.drop = drop_nothing)),
+	    DUCT_OK);
+	CHECK_STATUS(duct_try_send(tx, &(int){ 1 }), DUCT_OK);
+	for (long n = 1; hit; n++) {
+		duct_case cases[2] = { DUCT_RECV(world.many, &in), DUCT_SEND(tx, &(int){ 2 }) };
+		const struct fault_live before = fault_live();
+		struct fault_live after;
+		size_t chosen = 77;
+		duct_status status;
+
+		fault_begin(n);
+		status = duct_try_select(cases, 2, &chosen);
+		hit = fault_end() >= n;
+		after = fault_live();
+		CHECK_STATUS(status, hit ? DUCT_NOMEM : DUCT_EMPTY);
+		CHECK(fault_live_same(&before, &after) && chosen == 77 && in == UNTOUCHED);
+		CHECK(hit || n > 3);
+	}
+	duct_sender_free(tx);
+	duct_receiver_free(rx);
+	world_free(&world);
+}

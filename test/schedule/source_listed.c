@@ -112,7 +112,7 @@ const char *const listed_smallest[] = {
 	"1 1 0 0 M(ab) xa|rR|rR",
 	"0 0 0 0 Fb sb|z",
 	"1 0 1 0 Fa qR|z trR",
-	"1 0 1 0 Fa qR|z qR",
+	"1 0 1 0 Fa qR|z trR|qR",
 	"1 1 0 0 Qt qR|fR o",
 	"1 0 1 0 Fa w[rR]|z trR",
 	"1 2 1 1 Wb sb sb|rR rR rR",
