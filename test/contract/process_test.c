@@ -302,6 +302,11 @@ TEST(thread_state, is_left_alone, 5)
 	LEAVES_THREAD(CHECK_STATUS(duct_anycast_new(&channel, SIZE_MAX, 8, NULL), DUCT_INVALID));
 	LEAVES_THREAD(CHECK_STATUS(duct_anycast_new(&hooked, 4, 1, DUCT_OPTIONS(.allocator = &heap)), DUCT_OK));
 	LEAVES_THREAD(duct_channel_free(hooked));
+	CHECK_STATUS(duct_anycast_new(&hooked, 4, 1, DUCT_OPTIONS(.drop = ignore_message)), DUCT_OK);
+	CHECK_STATUS(duct_sender_new(hooked, &tx), DUCT_OK);
+	CHECK_STATUS(duct_send(tx, &message), DUCT_OK);
+	duct_sender_free(tx);
+	LEAVES_THREAD(duct_channel_free(hooked));
 	LEAVES_THREAD(CHECK_STATUS(duct_channel_clone(channel, &channel_clone), DUCT_OK));
 	LEAVES_THREAD(CHECK_STATUS(duct_sender_new(channel, &tx), DUCT_OK));
 	LEAVES_THREAD(CHECK_STATUS(duct_receiver_new(channel, &rx), DUCT_OK));

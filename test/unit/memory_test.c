@@ -126,3 +126,9 @@ TEST(memory_free, works_with_an_allocator_in_that_memory, 5)
 	memory_free(inside, inside);
 	CHECK(pool.released == pool.bytes);
 }
+
+TEST(line_round_up, goes_to_the_end_of_a_line, 5)
+{
+	CHECK(line_round_up(0) == 0 && line_round_up(1) == CACHE_LINE && line_round_up(CACHE_LINE) == CACHE_LINE);
+	CHECK(line_round_up(CACHE_LINE + 1) == (size_t)2 * CACHE_LINE);
+}

@@ -127,6 +127,20 @@ TEST(resolve, sees_a_part_that_comes_before_it_stands_in_line, 10)
 		}
 }
 
+/* Nor if it comes to one that stands below another. */
+TEST(resolve, sees_a_part_that_comes_below_before_it_stands_in_line, 10)
+{
+	struct source *source = actor_new(&actor_kind, 1, add_a_part);
+	duct_receiver *below = source_receiver(source), *merged;
+	uint64_t in = 0;
+
+	CHECK_STATUS(duct_merge_new(&merged, &below, 1, DUCT_COMBINE(.borrow = true)), DUCT_OK);
+	CHECK_STATUS(duct_recv(merged, &in), DUCT_OK);
+	CHECK(in == 42);
+	duct_receiver_free(merged);
+	actor_free(source);
+}
+
 /* So with a source that ends then. */
 TEST(resolve, sees_an_end_that_comes_before_it_stands_in_line, 10)
 {
