@@ -139,7 +139,7 @@ UNIT := $(sort $(wildcard test/unit/*.c test/contract/*.c))
 FAULT := $(sort $(wildcard test/fault/*.c))
 STRESS := $(patsubst test/stress/%.c,%,$(sort $(wildcard test/stress/*.c)))
 FORK_RUNNER = test/support/fork_runner.c
-TEST_FLAGS = $(COMMON) -Ilib -Itest/support
+TEST_FLAGS = $(COMMON) -D_FILE_OFFSET_BITS=64 -Ilib -Itest/support
 
 # How the fault tests are linked stands in their header.  In two steps, so that the C library's calls of itself are not touched
 # where it is linked statically.

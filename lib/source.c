@@ -47,7 +47,9 @@ void *source_new(const struct source_plan *plan)
 	unsigned char *block;
 	struct source *made;
 
-	if (plan->part_room > UINT32_MAX / sizeof(struct part) || !ring_measure(plan->hooks.size, plan->capacity, &ring_size))
+	/* Half of what there can be, and a quarter for the ring: so that no sum overflows. */
+	if (plan->part_room > UINT32_MAX / 2 / sizeof(struct part) ||
+	    !ring_measure(plan->hooks.size, plan->capacity, &ring_size))
 		return NULL;
 	block = memory_new(NULL, line_round_up(plan->size) + ring_size + parts_size + name_size);
 	if (block == NULL)

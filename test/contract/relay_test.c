@@ -378,7 +378,10 @@ TEST(relay, copies_bytes_where_there_is_no_hook, 5)
 TEST(relay, copies_large_messages, 5)
 {
 	struct large {
-		duct_box *box;
+		union {
+			duct_box *box;
+			struct instance instance;
+		};
 		char filling[5000];
 	};
 	static struct large out, in;
@@ -405,7 +408,7 @@ TEST(relay, copies_large_messages, 5)
 		pairs[i] = test_pair_with(sizeof out, 2, i == 0 ? &counted : NULL);
 		senders[i] = pairs[i].tx;
 	}
-	*(struct instance *)(void *)&out = instance_new(3);
+	out.instance = instance_new(3);
 	memset(out.filling, 5, sizeof out.filling);
 	CHECK_STATUS(duct_relay_new(&relay, senders, 2, DUCT_BORROW_SENDER), DUCT_OK);
 	CHECK_STATUS(duct_relay_send(relay, &out, NULL), DUCT_OK);

@@ -142,7 +142,7 @@ TEST(source_new, refuses_what_overflows, 5)
 
 	plan.part_room = SIZE_MAX / sizeof(struct part);
 	CHECK(source_new(&plan) == NULL);
-	plan.part_room = UINT32_MAX / sizeof(struct part) + 1;
+	plan.part_room = UINT32_MAX / 2 / sizeof(struct part) + 1;
 	CHECK(source_new(&plan) == NULL);
 	plan.part_room = 0;
 	plan.hooks.size = SIZE_MAX;
