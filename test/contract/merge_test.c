@@ -631,6 +631,29 @@ TEST(merge, closes_with_its_last_handle, 5)
 	lanes_free(&lanes);
 }
 
+/* What is left comes as a batch, however little it is, and then the end. */
+TEST(merge, gives_its_last_as_a_batch, 5)
+{
+	for (int left = 1; left <= 2; left++) {
+		struct lanes lanes;
+		duct_receiver *merged;
+		size_t count = 77;
+		int in[3];
+
+		lanes_init(&lanes, 2);
+		merged = lanes_merge(&lanes, false);
+		CHECK(sends(lanes.pair[0].tx, 1, left));
+		for (int k = 0; k < 2; k++)
+			duct_channel_close(lanes.pair[k].channel, 0);
+		CHECK_STATUS(duct_recv_many(merged, in, 1, 3, &count, DUCT_FOREVER, NULL), DUCT_OK);
+		CHECK(count == (size_t)left && in[0] == 1);
+		CHECK_STATUS(duct_recv_many(merged, in, 1, 3, &count, DUCT_FOREVER, NULL), DUCT_CLOSED);
+		CHECK(count == 0);
+		duct_receiver_free(merged);
+		lanes_free(&lanes);
+	}
+}
+
 TEST(merge, that_has_ended_has_clones, 5)
 {
 	struct lanes lanes;
