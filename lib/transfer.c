@@ -276,7 +276,7 @@ static duct_status take_many(duct_receiver *receiver, void *messages, size_t cou
 		return queue_take_many(&receiver->end, messages, count, moved);
 	for (*moved = 0; *moved < count && status == DUCT_OK; *moved += status == DUCT_OK)
 		status = try_source(receiver, ring_nth(&receiver->end.queue->ring, messages, *moved));
-	return *moved > 0 && status != DUCT_LAGGED ? DUCT_OK : status;
+	return status;
 }
 
 duct_status duct_recv_many(
