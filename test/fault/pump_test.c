@@ -222,11 +222,17 @@ TEST(pump, by_a_try_tells_who_sleeps_when_it_is_due, 10)
 	for (int round = 0; round < 200; round++) {
 		struct reader reader = { .tries = false };
 		duct_file_event event;
+		duct_status status;
 
 		reader_start(&reader, watcher, NULL, 0);
 		AWAIT(is_asleep(&reader));
 		make_file("a");
-		CHECK_STATUS(duct_try_recv(watcher, &event), DUCT_EMPTY);
+		/* Where it has settled already, which only a slow machine comes to see, it is for this thread: once more. */
+		while ((status = duct_try_recv(watcher, &event)) == DUCT_OK) {
+			CHECK(unlink("a") == 0);
+			make_file("a");
+		}
+		CHECK_STATUS(status, DUCT_EMPTY);
 		test_join(reader.thread);
 		CHECK(strcmp(name_of(&reader), "a") == 0);
 		CHECK(unlink("a") == 0);
