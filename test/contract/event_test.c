@@ -523,7 +523,7 @@ TEST(event_select, begins_again_where_another_was_left, 10)
 	await_entries(&watch, 0);
 	CHECK_STATUS(duct_event_set(watch.events[0]), DUCT_OK);
 	test_join(watch.thread);
-	AWAIT(count_tasks() == tasks);
+	AWAIT(count_tasks() <= tasks); /* the one ahead may have been there still */
 	CHECK(watch.last == DUCT_EMPTY && tells(&watch, 0, 0, DUCT_OK));
 	CHECK(duct_channel_waiting_receivers(watch.beside.channel) == 0);
 	for (size_t i = 0; i < EVENTS; i++)

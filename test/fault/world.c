@@ -96,13 +96,16 @@ static void make_channel(struct world *world, bool with_allocator)
 	}
 }
 
-/* Until it has made its condition variable: then it meets nothing any more that could be counted for the call. */
+/*
+ * Until it has made its condition variable, and has no attribute for it any more: then it meets nothing that could be counted for
+ * the call.
+ */
 static void put_to_sleep(struct test_call *call)
 {
-	long before = fault_conditions_made();
+	const long before = fault_conditions_made(), attributes = fault_live().attributes;
 
 	call->thread = test_start(test_call_run, call);
-	AWAIT(fault_conditions_made() > before);
+	AWAIT(fault_conditions_made() > before && fault_live().attributes == attributes);
 }
 
 static void make_token(struct world *world, enum token token)
