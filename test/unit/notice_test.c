@@ -441,7 +441,7 @@ TEST(notice_link, is_looked_at_without_being_followed, 20)
 static void links_follow_each_other(struct grove *grove)
 {
 	enum { MOST = 40 };
-	char name[10], target[10] = "d";
+	char name[20], target[20] = "d";
 
 	make_directory(grove, "d");
 	for (int i = 0; i <= MOST; i++) {
