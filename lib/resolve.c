@@ -59,19 +59,18 @@ struct plan {
 /* Room for so many more branches; false if there is no memory. */
 static bool reserve(struct plan *plan, uint32_t more)
 {
+	const uint32_t room = 2 * (plan->len + more);
 	struct branch *branches;
 
 	if (plan->room - plan->len >= more)
 		return true;
-	if (more > BRANCHES_MOST - plan->len)
-		return false;
-	plan->room = 2 * (plan->len + more);
-	if ((branches = memory_new(NULL, plan->room * sizeof *branches)) == NULL)
+	if (more > BRANCHES_MOST - plan->len || (branches = memory_new(NULL, room * sizeof *branches)) == NULL)
 		return false;
 	memcpy(branches, plan->branches, plan->len * sizeof *branches);
 	if (plan->branches != plan->few)
 		memory_free(NULL, plan->branches);
 	plan->branches = branches;
+	plan->room = room;
 	return true;
 }
 
