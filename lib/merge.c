@@ -144,7 +144,7 @@ static duct_status add_locked(struct merge *merge, struct end *end, bool borrowe
 {
 	struct source *source = &merge->source;
 
-	if (source_is_closed(source) || source_is_ending_locked(source))
+	if (atomic_load(&source->closed) || source_is_ending_locked(source))
 		return DUCT_CLOSED;
 	if (has_part_locked(source, end))
 		return DUCT_INVALID;

@@ -353,13 +353,19 @@ static unsigned char *climb(struct plan *plan, struct branch *branch)
 	return message;
 }
 
+/* The source of the case that a branch belongs to. */
+static struct source *case_source(const struct plan *plan, const struct branch *branch)
+{
+	return plan->call->cases[branch->case_number].receiver->end.source;
+}
+
 /* What passed all steps arrives: with who waits for it or, for one who only wants to know, in the queue of the case. */
 static void deliver(const struct plan *plan, const struct branch *branch, const unsigned char *message)
 {
 	const duct_case *c = &plan->call->cases[branch->case_number];
 
 	if (plan->call->rules->observe)
-		(void)source_put(c->receiver->end.source, message); /* there is room, and it has not ended: this call pulls */
+		(void)source_put(case_source(plan, branch), message); /* there is room, and it has not ended: this call pulls */
 	else if (c->message != NULL)
 		memcpy(c->message, message, c->receiver->end.queue->ring.size);
 }
@@ -374,7 +380,7 @@ static duct_status send_up(struct plan *plan, struct branch *branch)
 		return DUCT_OK; /* it is there already */
 	cancellation = cancellation_hold();
 	if (plan->call->rules->observe) /* functions may take long, and it has nothing in hand of the others */
-		stop_pulling(plan->call, plan->call->cases[branch->case_number].receiver->end.source);
+		stop_pulling(plan->call, case_source(plan, branch));
 	if ((message = climb(plan, branch)) != NULL)
 		deliver(plan, branch, message);
 	cancellation_resume(cancellation);
@@ -415,7 +421,7 @@ static duct_status bring_up(struct plan *plan, const struct op *op, duct_status 
 		return send_up(plan, branch);
 	tell_lag(plan, branch);
 	if (plan->call->rules->observe)
-		source_hold_lag(plan->call->cases[branch->case_number].receiver->end.source);
+		source_hold_lag(case_source(plan, branch));
 	return status;
 }
 

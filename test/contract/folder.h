@@ -199,18 +199,7 @@ static inline void visit_start(
 
 static inline bool is_asleep(const struct test_call *call)
 {
-	char path[64], state = 'R';
-	FILE *file;
-
-	if (atomic_load(&call->done) || atomic_load(&call->thread_id) == 0)
-		return false;
-	snprintf(path, sizeof path, "/proc/self/task/%d/stat", atomic_load(&call->thread_id));
-	if ((file = fopen(path, "r")) == NULL)
-		return false;
-	if (fscanf(file, "%*d (%*[^)]) %c", &state) != 1)
-		state = 'R';
-	fclose(file);
-	return state == 'S';
+	return !atomic_load(&call->done) && test_thread_state(atomic_load(&call->thread_id)) == 'S';
 }
 
 /* Until its thread has slept for some moments on end. */

@@ -586,19 +586,25 @@ TEST(filter_wait, holds_a_message_though_the_source_ends_meanwhile, 5)
 	crowd_free(&crowd);
 }
 
+/* A function that takes its time. */
+struct gate {
+	atomic_bool asked, goes_on;
+};
+
+static bool keep_when_told(const void *message, void *context)
+{
+	struct gate *gate = context;
+
+	(void)message;
+	atomic_store(&gate->asked, true);
+	AWAIT(atomic_load(&gate->goes_on));
+	return true;
+}
+
 static struct {
 	struct test_pair pair;
 	duct_receiver *filtered;
-	atomic_bool asked, goes_on;
 } slow;
-
-static bool keep_slowly(const void *message, void *context)
-{
-	(void)message, (void)context;
-	atomic_store(&slow.asked, true);
-	AWAIT(atomic_load(&slow.goes_on));
-	return true;
-}
 
 static void *wait_slowly(void *argument)
 {
@@ -623,16 +629,15 @@ TEST(filter_wait, in_full_swing_is_ahead_of_the_end, 10)
 {
 	for (int closes = 0; closes < 2; closes++)
 		for (int waits = 0; waits < 2; waits++) {
+			struct gate gate = { .asked = false };
 			pthread_t looking, receiving;
 			int in;
 
 			slow.pair = test_pair_new(sizeof(int), 4);
-			atomic_store(&slow.asked, false);
-			atomic_store(&slow.goes_on, false);
-			slow.filtered = filter_of(slow.pair.rx, keep_slowly, NULL);
+			slow.filtered = filter_of(slow.pair.rx, keep_when_told, &gate);
 			CHECK(sends(slow.pair.tx, 1, 1));
 			looking = test_start(wait_slowly, NULL);
-			AWAIT(atomic_load(&slow.asked));
+			AWAIT(atomic_load(&gate.asked));
 			if (closes)
 				duct_receiver_close(slow.filtered);
 			else
@@ -641,7 +646,7 @@ TEST(filter_wait, in_full_swing_is_ahead_of_the_end, 10)
 			CHECK_STATUS(duct_recv_until(slow.filtered, &in, duct_after_ms(2), NULL), DUCT_TIMEDOUT);
 			if (waits)
 				receiving = test_start(receive_the_last, NULL);
-			atomic_store(&slow.goes_on, true);
+			atomic_store(&gate.goes_on, true);
 			test_join(looking);
 			if (waits)
 				test_join(receiving);
@@ -656,17 +661,8 @@ TEST(filter_wait, in_full_swing_is_ahead_of_the_end, 10)
 static struct {
 	struct test_pair pair[2];
 	duct_receiver *filtered[2];
-	atomic_bool asked, goes_on;
 	int sum;
 } two;
-
-static bool keep_when_told(const void *message, void *context)
-{
-	(void)message, (void)context;
-	atomic_store(&two.asked, true);
-	AWAIT(atomic_load(&two.goes_on));
-	return true;
-}
 
 /* All that is behind the second one. */
 static bool keep_after_the_others(const void *message, void *context)
@@ -679,15 +675,13 @@ static bool keep_after_the_others(const void *message, void *context)
 	return true;
 }
 
-static void two_begin(duct_filter keep)
+static void two_begin(duct_filter keep, struct gate *gate)
 {
 	for (int k = 0; k < 2; k++) {
 		two.pair[k] = test_pair_new(sizeof(int), 4);
-		two.filtered[k] = filter_of(two.pair[k].rx, k == 0 ? keep : even, NULL);
+		two.filtered[k] = filter_of(two.pair[k].rx, k == 0 ? keep : even, gate);
 		two.pair[k].rx = NULL;
 	}
-	atomic_store(&two.asked, false);
-	atomic_store(&two.goes_on, false);
 	two.sum = 0;
 	CHECK(sends(two.pair[0].tx, 1, 1));
 }
@@ -714,17 +708,18 @@ static void *select_first(void *argument)
 /* A thread that waits for two, and has a message of the one in hand, keeps nobody from the other, nor from its end. */
 TEST(filter_wait, for_two_holds_back_only_one, 10)
 {
+	struct gate gate = { .asked = false };
 	pthread_t looking;
 
-	two_begin(keep_when_told);
+	two_begin(keep_when_told, &gate);
 	looking = test_start(select_first, NULL);
-	AWAIT(atomic_load(&two.asked));
+	AWAIT(atomic_load(&gate.asked));
 	CHECK(sends(two.pair[1].tx, 1, 2));
 	CHECK_STATUS(duct_receiver_wait(two.filtered[1], 0, NULL), DUCT_OK);
 	CHECK(reads(two.filtered[1], 2, 2));
 	duct_channel_close(two.pair[1].channel, 0);
 	CHECK(then(two.filtered[1], DUCT_CLOSED));
-	atomic_store(&two.goes_on, true);
+	atomic_store(&gate.goes_on, true);
 	test_join(looking);
 	two_end();
 }
@@ -732,7 +727,7 @@ TEST(filter_wait, for_two_holds_back_only_one, 10)
 /* So a function of the one may receive all of the other. */
 TEST(filter_wait, for_two_may_receive_the_other_meanwhile, 10)
 {
-	two_begin(keep_after_the_others);
+	two_begin(keep_after_the_others, NULL);
 	CHECK(sends(two.pair[1].tx, 1, 4));
 	duct_channel_close(two.pair[1].channel, 0);
 	select_first(NULL);

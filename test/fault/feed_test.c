@@ -262,25 +262,6 @@ static void check_hooks(const struct place *place, const struct world *world)
 	(void)world;
 }
 
-/*
- * Not in /tmp: a watcher wakes for a moment when a name comes or goes in a directory on the way to its path, and whoever counts
- * what can fail in a wait would count that of another round.
- */
-static void begin_folder(void)
-{
-	const char *where = getenv("TMPDIR");
-
-	if (where == NULL || *where != '/')
-		where = access("/var/tmp", W_OK) == 0 ? "/var/tmp" : "/tmp";
-	snprintf(top, sizeof top, "%s/duct-XXXXXX", where);
-	CHECK(mkdtemp(top) != NULL && chdir(top) == 0);
-}
-
-static void end_folder(void)
-{
-	CHECK(chdir("/") == 0 && rmdir(top) == 0);
-}
-
 TEST(nomem_scheduler, in_every_function_and_state_changes_nothing, 60)
 {
 	kind = SCHEDULER;
@@ -290,9 +271,9 @@ TEST(nomem_scheduler, in_every_function_and_state_changes_nothing, 60)
 TEST(nomem_watcher, in_every_function_and_state_changes_nothing, 300)
 {
 	kind = WATCHER;
-	begin_folder();
+	test_folder_begin(top, sizeof top);
 	check_forms(forms, ARRAY_LEN(forms), "a scheduler or watcher");
-	end_folder();
+	test_folder_end(top);
 }
 
 /* ---- Files that change ------------------------------------------------------------------------------------------------- */
@@ -334,8 +315,8 @@ static void receive_in_vain(bool polls)
 
 TEST(nomem_watcher, tells_later_what_it_could_not_tell, 60)
 {
-	begin_folder();
+	test_folder_begin(top, sizeof top);
 	receive_in_vain(false);
 	receive_in_vain(true);
-	end_folder();
+	test_folder_end(top);
 }

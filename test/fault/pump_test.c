@@ -52,18 +52,7 @@ static void reader_start(struct reader *reader, duct_receiver *watcher, atomic_i
 
 static bool is_asleep(const struct reader *reader)
 {
-	char path[64], state = 'R';
-	FILE *file;
-
-	if (atomic_load(&reader->id) == 0)
-		return false;
-	snprintf(path, sizeof path, "/proc/self/task/%d/stat", atomic_load(&reader->id));
-	if ((file = fopen(path, "r")) == NULL)
-		return false;
-	if (fscanf(file, "%*d (%*[^)]) %c", &state) != 1)
-		state = 'R';
-	fclose(file);
-	return state == 'S';
+	return test_thread_state(atomic_load(&reader->id)) == 'S';
 }
 
 /* Until it is held, or has slept for some moments on end: then it has no such lock to take. */
@@ -169,27 +158,11 @@ static bool hold_before(long lock, bool polls, unsigned manner)
 	return was_held;
 }
 
-/* Not in /tmp: a watcher wakes for a moment when a name comes or goes there, and that would hide what is not told. */
-static void begin_folder(void)
-{
-	const char *where = getenv("TMPDIR");
-
-	if (where == NULL || *where != '/')
-		where = access("/var/tmp", W_OK) == 0 ? "/var/tmp" : "/tmp";
-	snprintf(top, sizeof top, "%s/duct-XXXXXX", where);
-	CHECK(mkdtemp(top) != NULL && chdir(top) == 0);
-}
-
-static void end_folder(void)
-{
-	CHECK(chdir("/") == 0 && rmdir(top) == 0);
-}
-
 /* Standard input can be read at once, in case anybody polls it. */
 static void hold_before_each(bool polls)
 {
 	CHECK(close(0) == 0 && open("/dev/null", O_RDONLY) == 0);
-	begin_folder();
+	test_folder_begin(top, sizeof top);
 	for (unsigned manner = 0; manner < MANNERS; manner++) {
 		long lock = 1;
 
@@ -197,7 +170,7 @@ static void hold_before_each(bool polls)
 			lock++;
 		CHECK(lock > 6 && lock < 40);
 	}
-	end_folder();
+	test_folder_end(top);
 }
 
 TEST(pump, that_is_held_leaves_others_asleep_and_has_them_look_anew, 10)
@@ -216,7 +189,7 @@ TEST(pump, by_a_try_tells_who_sleeps_when_it_is_due, 10)
 	const char *path = top;
 	duct_receiver *watcher;
 
-	begin_folder();
+	test_folder_begin(top, sizeof top);
 	CHECK_STATUS(
 	    duct_watcher_new(&watcher, &path, 1, DUCT_WATCHER(.settle = 2 * MS, .changes = DUCT_FILE_CREATED)), DUCT_OK);
 	for (int round = 0; round < 200; round++) {
@@ -238,5 +211,5 @@ TEST(pump, by_a_try_tells_who_sleeps_when_it_is_due, 10)
 		CHECK(unlink("a") == 0);
 	}
 	duct_receiver_free(watcher);
-	end_folder();
+	test_folder_end(top);
 }

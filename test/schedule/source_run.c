@@ -126,23 +126,22 @@ static duct_receiver *make_leaf(enum kind kind)
 static duct_receiver *make_step(struct tree_node *node, duct_receiver *child)
 {
 	const duct_combine_options *options = DUCT_COMBINE(.drop = drop, .copy = copy, .borrow = child == direct);
-	const duct_combine_options *plain = DUCT_COMBINE(.borrow = child == direct);
 	const size_t size = sizeof(uint64_t);
 	duct_receiver *made = NULL;
 	duct_status status = DUCT_INVALID;
 
 	if (node->kind == FILTER)
-		status = duct_filter_new(&made, child, keep, node, plain);
+		status = duct_filter_new(&made, child, keep, node, options);
 	else if (node->kind == MAP)
 		status = duct_map_new(&made, child, size, mark, node, options);
 	else if (node->kind == FILTER_MAP)
 		status = duct_filter_map_new(&made, child, size, keep_and_mark, node, options);
 	else if (node->kind == TAKE_WHILE)
-		status = duct_take_while_new(&made, child, keep, node, plain);
+		status = duct_take_while_new(&made, child, keep, node, options);
 	else if (node->kind == DROP_WHILE)
-		status = duct_drop_while_new(&made, child, leave_out, node, plain);
+		status = duct_drop_while_new(&made, child, leave_out, node, options);
 	else if (node->kind == PREVIOUS)
-		status = duct_with_previous_new(&made, child, keep_both, node, true, plain);
+		status = duct_with_previous_new(&made, child, keep_both, node, true, options);
 	EXPLORER_CHECK(status == DUCT_OK);
 	return made;
 }

@@ -163,6 +163,16 @@ void *test_call_run(void *call);
 /* Until the call is counted on its channel and its thread has slept, as the system tells it, for some moments on end. */
 void test_call_await_asleep(struct test_call *call);
 
+/* The state of a thread, as the system tells it ('S': it sleeps); 0 where that does not. */
+char test_thread_state(int thread_id);
+
+/*
+ * Makes a directory for a watcher, and goes there; leaves it, and removes it, empty.  Not in /tmp: a watcher wakes for a moment
+ * when a name comes or goes in a directory on the way to its path, which a test that counts what happens in a wait would count.
+ */
+void test_folder_begin(char *path, size_t size);
+void test_folder_end(const char *path);
+
 /* Until the word says so.  For threads that are to meet at one moment: to yield at once would keep them from it. */
 void test_spin_until(atomic_int *word, int value);
 

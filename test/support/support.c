@@ -163,20 +163,27 @@ static bool is_counted(const struct test_call *call)
 	                                  : duct_channel_waiting_receivers(duct_receiver_channel(call->pair.rx)) > 0;
 }
 
-/* Where the system does not tell, a thread is taken to sleep. */
-static bool sleeps(int thread_id)
+char test_thread_state(int thread_id)
 {
-	char path[64], state = 'S';
+	char path[64], state = '\0';
 	FILE *file;
 
 	snprintf(path, sizeof path, "/proc/self/task/%d/stat", thread_id);
 	file = fopen(path, "r");
-	if (file != NULL) {
-		if (fscanf(file, "%*d (%*[^)]) %c", &state) != 1)
-			state = 'S';
-		fclose(file);
-	}
-	return state == 'S';
+	if (file == NULL)
+		return '\0';
+	if (fscanf(file, "%*d (%*[^)]) %c", &state) != 1)
+		state = '\0';
+	fclose(file);
+	return state;
+}
+
+/* Where the system does not tell, a thread is taken to sleep. */
+static bool sleeps(int thread_id)
+{
+	const char state = test_thread_state(thread_id);
+
+	return state == 'S' || state == '\0';
 }
 
 void test_call_await_asleep(struct test_call *call)
@@ -185,6 +192,23 @@ void test_call_await_asleep(struct test_call *call)
 	/* For a thread that is only on its way to sleep may sleep before. */
 	for (int moments = 0; moments < 5; test_pause())
 		moments = sleeps(atomic_load(&call->thread_id)) ? moments + 1 : 0;
+}
+
+/* ---- Folders ----------------------------------------------------------------------------------------------------------- */
+
+void test_folder_begin(char *path, size_t size)
+{
+	const char *where = getenv("TMPDIR");
+
+	if (where == NULL || *where != '/')
+		where = access("/var/tmp", W_OK) == 0 ? "/var/tmp" : "/tmp";
+	CHECK(snprintf(path, size, "%s/duct-XXXXXX", where) < (int)size);
+	CHECK(mkdtemp(path) != NULL && chdir(path) == 0);
+}
+
+void test_folder_end(const char *path)
+{
+	CHECK(chdir("/") == 0 && rmdir(path) == 0);
 }
 
 /* ---- The machine ------------------------------------------------------------------------------------------------------- */
